@@ -1,0 +1,41 @@
+"""The present moment, asked once at the door (command line or DAG task) and passed in as `as_of`."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from siyu.calendar import at, business_date, parse_moment
+from siyu.errors import ConfigurationError
+from siyu.settings import Settings
+
+DAILY_CYCLE_AT = time(10, 30)  # after the last daily source is ready (10:00)
+
+
+def now(settings: Settings, as_of: str | None = None) -> datetime:
+    """The moment given, else the sandbox's virtual clock when one is used, else the wall clock."""
+    if as_of:
+        return parse_moment(as_of)
+    if settings.sandbox_url:
+        return sandbox_now(settings.sandbox_url)
+    return datetime.now(UTC)
+
+
+def sandbox_now(url: str) -> datetime:
+    """What the sandbox's virtual clock shows."""
+    import requests
+
+    try:
+        answer = requests.get(url.rstrip("/") + "/_sandbox/clock", timeout=10)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise ConfigurationError(f"The sandbox does not answer ({type(error).__name__})",
+                                 where=url, action="start it with `siyu sandbox serve`") from None
+    return parse_moment(answer.json()["now"])
+
+
+def cycle_of(day: date) -> datetime:
+    """When the daily cycle of business day `day` runs: the next morning at 10:30 Shanghai."""
+    return at(day + timedelta(1), DAILY_CYCLE_AT)
+
+
+def day_of(as_of: datetime) -> date:
+    """The newest whole business day at `as_of`."""
+    return business_date(as_of) - timedelta(1)

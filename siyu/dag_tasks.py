@@ -1,0 +1,127 @@
+"""The Airflow tasks that several DAGs share. The work itself is in extractors, warehouse and gates.
+
+DAG files declare; this module wires. Everything heavy is imported when a task runs.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule, task
+
+TZ = "Asia/Shanghai"
+WAREHOUSE_POOL = "siyu_warehouse"  # one slot: DuckDB has one writer
+
+AS_OF = Param(
+    None, type=["null", "string"], format="date-time", title="时点 as_of",
+    description="Repeat the run as of this moment (with offset). Empty: now, or the sandbox's clock.")
+
+# A wrong secret or account name does not heal by waiting; anything else may.
+RETRY_POLICY = ExceptionRetryPolicy(rules=[
+    RetryRule(exception="siyu.errors.ConfigurationError", action=RetryAction.FAIL,
+              reason="a setting or secret must be corrected first"),
+    RetryRule(exception="siyu.errors.UsageError", action=RetryAction.FAIL,
+              reason="the request itself is wrong"),
+])
+
+DEFAULTS = {"owner": "data-engineering", "retries": 3, "retry_delay": timedelta(minutes=5),
+            "retry_policy": RETRY_POLICY}
+
+
+def landing_asset(group: str) -> Asset:
+    """The landed business days of one group of sources, one partition a day."""
+    return Asset(name=f"landing_{group}", uri=f"siyu://landing/{group}", group="landing")
+
+
+def connection_extras(connection_id: str) -> dict:
+    """An Airflow connection's extras, or nothing where there is no such connection."""
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return Connection.get(connection_id).extra_dejson
+    except AirflowNotFoundException:
+        return {}
+
+
+def land_and_check(group: str, sources: list[str]) -> None:
+    """Tasks of an extract DAG: find what is due, land each stream, judge it, emit the day."""
+
+    @task(doc_md="Which accounts and streams of this group are configured.")
+    def find_due() -> list[dict]:
+        from extractors.core.pull import due_streams
+        from siyu.accounts import load_accounts
+        from siyu.settings import Settings
+
+        accounts = load_accounts(Settings(), connection=connection_extras)
+        return [{"source": account.source, "account": account.account, "stream": stream.name}
+                for account, stream in due_streams(accounts) if account.source in sources]
+
+    @task(map_index_template="{{ stream_label }}",
+          doc_md="Pull one stream of one account: every window that is due by the manifest.")
+    def land(due: dict, params: dict) -> str | None:
+        from airflow.sdk import get_current_context
+        from extractors.core.pull import pull
+        from extractors.registry import get_stream
+        from siyu.accounts import load_accounts, select
+        from siyu.clock import now
+        from siyu.settings import Settings
+
+        get_current_context()["stream_label"] = "{source} / {account} / {stream}".format(**due)
+        settings = Settings()
+        accounts = load_accounts(settings, connection=connection_extras)
+        account = select(accounts, due["source"], due["account"])[0]
+        commit = pull(settings, account, get_stream(due["source"], due["stream"]),
+                      as_of=now(settings, params["as_of"]))
+        print(f"landed {commit.rows} rows in {len(commit.files)} files" if commit else "nothing due")
+        return commit.run_id if commit else None
+
+    @task(outlets=[landing_asset(group)],
+          doc_md="Judge what landed; a `block` failure keeps the day from the warehouse.")
+    def landing_gate(run_ids: list[str | None], params: dict) -> str:
+        from expectations import landing_gate as judge
+        from extractors.core.manifest import Manifest
+        from siyu.clock import now
+        from siyu.settings import Settings
+
+        settings = Settings()
+        wanted = set(run_ids)
+        commits = [c for c in Manifest(settings.landing_address).commits() if c.run_id in wanted]
+        return verdict_report(judge(settings, now(settings, params["as_of"]), commits))
+
+    landing_gate(land.partial().expand(due=find_due()))
+
+
+def verdict_report(verdicts: list) -> str:
+    """Print the failed verdicts; raise where one blocks.
+
+    Raises:
+        SiyuError: a `block` verdict failed, or the checker itself could not judge.
+    """
+    from siyu.errors import SiyuError
+
+    failed = [v for v in verdicts if not v.passed]
+    for verdict in failed:
+        print(f"{verdict.severity:5} {verdict.cause:20} {verdict.source}/{verdict.account}/"
+              f"{verdict.channel or '*'}/{verdict.stream} {verdict.event_date}: {verdict.detail_zh}")
+    summary = f"{len(verdicts)} verdicts, {len(failed)} failed"
+    print(summary)
+    blocking = [v for v in failed if v.severity == "block" or v.is_checker_error]
+    if blocking:
+        first = blocking[0]
+        raise SiyuError(
+            f"{len(blocking)} of {len(verdicts)} verdicts block: {first.cause}, {first.detail_en}",
+            where=f"{first.gate} {first.source}/{first.account}/{first.stream}",
+            action="see `siyu incidents --open` and docs/oncall.md")
+    return summary
+
+
+def send_alerts(params: dict) -> str:
+    """Tell the robot what opened or recovered and was not told yet."""
+    from expectations import notify
+    from siyu.clock import now
+    from siyu.settings import Settings
+
+    settings = Settings()
+    sent = notify(settings, now(settings, params["as_of"]))
+    for message in sent:
+        print(f"{message.kind}: {message.incident}")
+    return f"{len(sent)} messages sent"
