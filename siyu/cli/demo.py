@@ -1,0 +1,124 @@
+"""`siyu demo`: the whole way, from API traffic to published marts, on embedded defaults."""
+
+import signal
+import threading
+import time
+
+import click
+
+from siyu.cli import emit, json_option, reports_errors
+from siyu.settings import Settings
+
+KPIS = ("dau", "new_customers", "gmv", "ad_cost", "platform_conversions")
+
+
+@click.command()
+@click.option("--stay", is_flag=True, help="Leave sandbox and Airflow running until Ctrl-C.")
+@click.option("--stop", is_flag=True, help="End a demo that was left running.")
+@json_option
+@reports_errors
+def demo(stay: bool, stop: bool, as_json: bool) -> None:
+    """Run the main job on embedded defaults and print a short report.
+
+    45 business days of a seeded world: 44 on the fast path, the newest through a real Airflow.
+    One channel freezes for four days on the way. State lands in SIYU_HOME (./var).
+
+    \b
+    Example:
+      siyu demo            runs, reports, ends
+      siyu demo --stay     the same, left running with the Airflow UI
+    """
+    from siyu import demo as engine
+
+    settings = Settings()
+    if stop:
+        ended = engine.stop_running(settings)
+        click.echo("ended" if ended else "nothing was running")
+        return
+    begun = time.monotonic()
+
+    def say(text: str) -> None:
+        if not as_json:
+            click.echo(f"[{time.monotonic() - begun:5.0f} s] {text}")
+
+    def report(result: object) -> None:
+        figures = collect(settings, result)
+        emit(figures) if as_json else show(figures)
+
+    if stay:
+        def wait(result: object) -> None:
+            report(result)
+            click.secho("\nLeft running. Ctrl-C, or `make down` from another terminal, ends it.",
+                        bold=True)
+            ended = threading.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: ended.set())
+            ended.wait()
+        engine.run_demo(settings, say, stay=wait)
+    else:
+        report(engine.run_demo(settings, say))
+
+
+def collect(settings: Settings, result: object) -> dict:
+    """The report's figures, read from what was published and logged."""
+    from expectations import incidents
+    from siyu.demo import LAST
+    from siyu.warehouse import query
+
+    names = ", ".join(f"'{kpi}'" for kpi in KPIS)
+    kpis = query(settings, f"""
+        select c.name_zh, k.metric_id, k.period_start_date, k.value, k.completeness, k.is_final
+        from mart_kpi_daily as k
+        inner join metric_catalogue as c using (metric_id)
+        where k.metric_id in ({names}) and k.period = 'day' and k.dimension = 'all'
+            and k.period_start_date in (date '{LAST}', date '{LAST}' - 3, date '{LAST}' - 14)
+        order by k.metric_id, k.period_start_date desc
+    """)
+    return {
+        "days": result.days, "rows": result.rows, "verdicts": result.verdicts,
+        "failing": result.failing, "seconds": {k: round(v, 1) for k, v in result.seconds.items()},
+        "airflow": result.airflow_runs,
+        "airflow_url": result.airflow_url, "sandbox_url": result.sandbox_url,
+        "incidents": [{"id": i.id, "cause": i.cause, "source": i.source, "account": i.account,
+                       "channel": i.channel, "stream": i.stream,
+                       "first_date": str(i.first_date), "last_date": str(i.last_date),
+                       "opened_at": i.opened_at, "recovered_at": i.recovered_at}
+                      for i in incidents(settings)],
+        "kpis": kpis.to_dict("records"), "published": str(settings.published),
+    }
+
+
+def show(figures: dict) -> None:
+    """Print the report for a person."""
+    from rich.console import Console
+    from rich.table import Table
+
+    out = Console(highlight=False)
+    out.print()
+    out.rule("[bold]结果 Report")
+    seconds = ", ".join(f"{name} {value:.0f} s" for name, value in figures["seconds"].items())
+    out.print(f"{figures['days']} business days, {figures['rows']:,} rows landed, "
+              f"{figures['verdicts']:,} verdicts, {figures['failing']} failing  ({seconds})")
+    for incident in figures["incidents"]:
+        where = "/".join(filter(None, (incident["source"], incident["account"],
+                                       incident["channel"], incident["stream"])))
+        out.print(f"[yellow]事故 incident[/] {incident['cause']} {where}: business days "
+                  f"{incident['first_date']} … {incident['last_date']}, opened "
+                  f"{incident['opened_at']:%m-%d %H:%M} UTC, recovered "
+                  f"{incident['recovered_at']:%m-%d %H:%M} UTC" if incident["recovered_at"] else
+                  f"[red]事故 incident[/] {incident['cause']} {where} is open")
+    table = Table(title="五个指标 Five KPIs")
+    for heading in ("指标 KPI", "业务日 day", "值 value", "完整度 completeness", "定稿 final"):
+        table.add_column(heading, justify="right" if "value" in heading else "left")
+    for row in figures["kpis"]:
+        whole = "—" if row["completeness"] is None else f"{row['completeness']:.0%}"
+        table.add_row(f"{row['name_zh']} {row['metric_id']}", str(row["period_start_date"])[:10],
+                      f"{row['value']:,.2f}".removesuffix(".00"), whole,
+                      "是 yes" if row["is_final"] else "否 no, still moves")
+    out.print(table)
+    out.print("[bold]接着看 Where to look next[/]")
+    out.print('  .venv/bin/siyu query "select * from mart_data_freshness"')
+    out.print("  .venv/bin/siyu incidents         .venv/bin/siyu status")
+    out.print("  make up                          the same, left running with the Airflow UI")
+    out.print(f"  Airflow {figures['airflow_url']}   robot wall {figures['sandbox_url']}/robot   "
+              "(while `make up` runs)")
