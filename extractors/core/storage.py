@@ -1,0 +1,130 @@
+"""The landing as a place: a folder, or any fsspec address. Writes are atomic, or they raise."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from siyu.errors import SiyuError
+
+
+class StorageFullError(SiyuError):
+    """There is no room left; nothing of the file remains."""
+
+
+class Storage:
+    """Files below one address, by paths relative to it.
+
+    Local folders are handled without fsspec: listing thousands of small files is ten times
+    cheaper that way.
+    """
+
+    def __init__(self, address: str) -> None:
+        """Take a folder, `file://…`, or an fsspec address such as `s3://bucket/landing`."""
+        self.is_local = "://" not in address or address.startswith("file://")
+        if self.is_local:
+            self.address = str(Path(address.removeprefix("file://")).expanduser().absolute())
+            self._root = Path(self.address)
+            self._fs = None
+        else:
+            import fsspec
+
+            self._fs, root = fsspec.core.url_to_fs(address)
+            self.address = address.rstrip("/")
+            self._remote_root = root.rstrip("/")
+
+    def full(self, path: str) -> str:
+        """The address of a file, as DuckDB or pyarrow open it."""
+        return f"{self.address}/{path}"
+
+    def read(self, path: str) -> bytes:
+        """The whole file.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        if self.is_local:
+            return (self._root / path).read_bytes()
+        return self._fs.cat_file(f"{self._remote_root}/{path}")
+
+    def list_files(self, folder: str, suffix: str) -> dict[str, tuple]:
+        """Every file below a folder: path -> (size, stamp of its last change)."""
+        if self.is_local:
+            found: dict[str, tuple] = {}
+            _scan(str(self._root / folder), folder, suffix, found)
+            return found
+        root = f"{self._remote_root}/{folder}"
+        self._fs.invalidate_cache(root)
+        try:
+            entries = self._fs.find(root, detail=True)
+        except FileNotFoundError:
+            return {}
+        cut = len(self._remote_root) + 1
+        return {path[cut:]: (entry.get("size"),
+                             str(entry.get("LastModified") or entry.get("created") or ""))
+                for path, entry in entries.items() if path.endswith(suffix)}
+
+    def write_atomically(self, path: str, content: bytes) -> None:
+        """Put a file there whole."""
+        with self.staged(path) as temporary:
+            temporary.write_bytes(content)
+
+    @contextmanager
+    def staged(self, path: str) -> Iterator[Path]:
+        """A local path to write to; on leaving it becomes the file, on an error it vanishes.
+
+        Raises:
+            StorageFullError: the disk or the quota is full.
+        """
+        if self.is_local:
+            final = self._root / path
+            # the same name each time: what a killed run left behind is overwritten by its rerun
+            temporary = final.with_name(f".{final.name}.tmp")
+        else:
+            handle, name = tempfile.mkstemp(prefix="siyu-", suffix=".tmp")
+            os.close(handle)
+            final, temporary = None, Path(name)
+        try:
+            if final is not None:
+                final.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            if final is not None:
+                temporary.replace(final)
+            else:
+                self._fs.put_file(str(temporary), f"{self._remote_root}/{path}")
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFullError(
+                    "There is no room left to land the data", where=self.full(path),
+                    action="free space there, then run the same command again; nothing of this "
+                           "pull was committed") from error
+            raise
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def remove(self, path: str) -> None:
+        """Take a file away if it is there."""
+        if self.is_local:
+            (self._root / path).unlink(missing_ok=True)
+        else:
+            try:
+                self._fs.rm_file(f"{self._remote_root}/{path}")
+            except FileNotFoundError:
+                return
+
+
+def _scan(folder: str, relative: str, suffix: str, found: dict[str, tuple]) -> None:
+    try:
+        entries = os.scandir(folder)
+    except FileNotFoundError:
+        return
+    with entries:
+        for entry in entries:
+            path = f"{relative}/{entry.name}"
+            if entry.is_dir():
+                _scan(entry.path, path, suffix, found)
+            elif entry.name.endswith(suffix):
+                stat = entry.stat()
+                found[path] = (stat.st_size, stat.st_mtime_ns)

@@ -1,0 +1,48 @@
+"""Every stream there is, by source and name. Importing this costs no HTTP client."""
+
+from extractors.core.stream import Stream
+from siyu.errors import UsageError
+
+
+def all_streams() -> list[Stream]:
+    """Every stream, sorted by source and name."""
+    return sorted(_streams().values(), key=lambda stream: (stream.source, stream.name))
+
+
+def get_stream(source: str, name: str) -> Stream:
+    """One stream; an unknown name lists the known ones."""
+    try:
+        return _streams()[source, name]
+    except KeyError:
+        known = ", ".join(stream.address for stream in all_streams())
+        raise UsageError(f"There is no stream {source}.{name}",
+                         action=f"choose one of: {known}") from None
+
+
+def select_streams(source: str | None = None, name: str | None = None) -> list[Stream]:
+    """The streams of a source and name, either of which may be left open.
+
+    Raises:
+        UsageError: nothing matches.
+    """
+    chosen = [stream for stream in all_streams()
+              if source in (None, stream.source) and name in (None, stream.name)]
+    if not chosen:
+        known = ", ".join(stream.address for stream in all_streams())
+        raise UsageError(f"There is no stream {source or '*'}.{name or '*'}",
+                         action=f"choose one of: {known}")
+    return chosen
+
+
+_CACHE: dict[tuple[str, str], Stream] = {}
+
+
+def _streams() -> dict[tuple[str, str], Stream]:
+    if not _CACHE:
+        from extractors import page_events, tencent_ads, wechat_oa, wechat_store, wecom
+
+        for package in (page_events, tencent_ads, wechat_oa, wechat_store, wecom):
+            for stream_class in package.STREAMS:
+                stream = stream_class()
+                _CACHE[stream.source, stream.name] = stream
+    return _CACHE

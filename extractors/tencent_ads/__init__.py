@@ -1,0 +1,5 @@
+"""Tencent Ads (腾讯广告), Marketing API v3.0: what ads cost and brought, on both clocks."""
+
+from extractors.tencent_ads.reports import DailyReportReportingTime, DailyReportRequestTime
+
+STREAMS = (DailyReportRequestTime, DailyReportReportingTime)

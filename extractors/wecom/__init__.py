@@ -1,0 +1,7 @@
+"""WeCom (企业微信): staff, customers, groups and their daily statistics."""
+
+from extractors.wecom.contacts import Customer, FollowUser
+from extractors.wecom.groups import GroupChat, GroupStatistic
+from extractors.wecom.statistics import UserBehavior
+
+STREAMS = (FollowUser, Customer, GroupChat, UserBehavior, GroupStatistic)
