@@ -53,7 +53,8 @@ format: setup  ## let ruff and sqlfluff repair what they can
 lock: setup  ## resolve pyproject.toml again: requirements.lock (all), requirements.txt (run time)
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --constraint requirements.lock \
+	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra s3 --universal \
+		--python-version 3.11 --constraint requirements.lock \
 		--generate-hashes --no-header --no-annotate --quiet --output-file requirements.txt
 
 clean: down  ## remove all state and the virtual environment
