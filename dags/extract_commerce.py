@@ -1,4 +1,4 @@
-"""Commerce 电商 · land what is due of: WeChat Store orders.
+"""电商抽取 · land what is due of: WeChat Store orders.
 
 **When** daily at 01:00 Asia/Shanghai for the business day before (the partition).
 **Late** near real time; an order changes for weeks after it was made.
@@ -12,7 +12,7 @@ from siyu.dag_tasks import AS_OF, DEFAULTS, TZ, land_and_check
 
 
 @dag(
-    dag_display_name="extract_commerce · Commerce 电商",
+    dag_display_name="extract_commerce · 电商抽取",
     schedule=CronPartitionTimetable("0 1 * * *", timezone=TZ, run_offset=-1, key_format="%Y-%m-%d"),
     catchup=False,
     max_active_runs=1,

@@ -1,0 +1,107 @@
+"""Rules that every DAG file keeps, and the shape of the graph between them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+DAGS = Path(__file__).parents[2] / "dags"
+EXTRACTS = {"extract_wecom", "extract_content", "extract_ads", "extract_commerce"}
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory):
+    patch = pytest.MonkeyPatch()
+    patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+    patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Airflow's own, at import
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(DAGS)
+    patch.undo()
+    assert bag.import_errors == {}
+    assert bag.dags, f"no DAG found in {DAGS}"
+    return bag.dags
+
+
+def test_every_file_holds_the_dag_of_its_name(dags):
+    assert {path.stem for path in DAGS.glob("*.py")} == set(dags)
+
+
+def test_every_dag_is_documented_owned_and_tagged(dags):
+    for dag_id, dag in dags.items():
+        assert len(dag.doc_md) > 100, dag_id
+        assert dag.tags, dag_id
+        assert {task.owner for task in dag.tasks} == {"data-engineering"}, dag_id
+        assert all(task.doc_md for task in dag.tasks), dag_id
+
+
+def test_no_dag_catches_up_or_overlaps_itself(dags):
+    for dag_id, dag in dags.items():
+        assert dag.catchup is False, dag_id
+        assert dag.max_active_runs == 1, dag_id
+
+
+def test_a_wrong_setting_is_not_retried(dags):
+    for dag in dags.values():
+        for task in dag.tasks:
+            rules = {rule.exception: rule.action.name for rule in task.retry_policy.rules}
+            assert rules["siyu.errors.ConfigurationError"] == "FAIL"
+
+
+def test_the_exceptions_named_by_the_retry_policy_exist(dags):
+    from siyu import errors
+
+    for rule in dags["extract_ads"].tasks[0].retry_policy.rules:
+        module, _, name = rule.exception.rpartition(".")
+        assert module == "siyu.errors"
+        assert issubclass(getattr(errors, name), errors.SiyuError)
+
+
+def test_every_task_that_writes_the_warehouse_waits_for_its_pool(dags):
+    build = {task.task_id: task.pool for task in dags["build_warehouse"].tasks}
+
+    assert {name for name, pool in build.items() if pool == "siyu_warehouse"} == {
+        "build_facts", "fact_gate", "build_marts", "mart_gate", "publish_or_hold"}
+    assert dags["backfill_source"].get_task("rebuild").pool == "siyu_warehouse"
+
+
+def test_the_build_waits_for_the_partition_of_every_extract_dag(dags):
+    emitted = {outlet.name for dag_id in EXTRACTS for task in dags[dag_id].tasks
+               for outlet in task.outlets}
+    awaited = {asset.name for asset in dags["build_warehouse"].timetable.asset_condition.objects}
+
+    assert emitted == awaited == {"landing_wecom", "landing_content", "landing_ads",
+                                  "landing_commerce"}
+
+
+def test_the_extract_dags_cover_every_source_once(dags):
+    from extractors.registry import all_streams
+
+    covered = []
+    for dag_id in sorted(EXTRACTS):
+        for node in ast.walk(ast.parse((DAGS / f"{dag_id}.py").read_text())):
+            if isinstance(node, ast.keyword) and node.arg == "sources":
+                covered += ast.literal_eval(node.value)
+
+    assert sorted(covered) == sorted({stream.source for stream in all_streams()})
+
+
+def test_freshness_is_watched_by_a_dag_that_needs_no_other(dags):
+    watch = dags["watch_freshness"]
+
+    assert {task.task_id for task in watch.tasks} == {"freshness_gate", "send_alerts"}
+    assert not any(task.pool == "siyu_warehouse" for task in watch.tasks)
+    assert watch.get_task("send_alerts").trigger_rule == "all_done"
+
+
+def test_dag_files_compute_nothing_at_import():
+    for path in DAGS.glob("*.py"):
+        top = [line for line in path.read_text().splitlines() if line.startswith(("import ", "from "))]
+        modules = {line.split()[1] for line in top}
+        allowed = {"airflow.sdk", "siyu.dag_tasks",
+                   "airflow.providers.standard.operators.trigger_dagrun"}
+        assert modules <= allowed, path.name
