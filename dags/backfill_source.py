@@ -1,8 +1,8 @@
 """补数 · pull a window of one source again and rebuild what it touches.
 
 **When** by hand: "Trigger" asks for source, stream, account and the window.
-**Does** the same as `siyu backfill --source … --from … --to …` followed by `siyu build`. The newest pull
-of a business day replaces it whole for readers; nothing landed is overwritten.
+**Does** the same as `siyu backfill --source … --from … --to …` followed by `siyu build`. The newest
+pull of a business day replaces it whole for readers; nothing landed is overwritten.
 """
 
 from airflow.sdk import Param, dag, task
@@ -19,9 +19,15 @@ NAME = ["null", "string"]
     max_active_runs=1,
     default_args=DEFAULTS,
     params={
-        "source": Param("tencent_ads", type="string", title="来源 source",
-                        enum=["wecom", "wechat_oa", "wechat_store", "tencent_ads", "page_events"]),
-        "stream": Param(None, type=NAME, title="数据流 stream", description="Empty: all of the source"),
+        "source": Param(
+            "tencent_ads",
+            type="string",
+            title="来源 source",
+            enum=["wecom", "wechat_oa", "wechat_store", "tencent_ads", "page_events"],
+        ),
+        "stream": Param(
+            None, type=NAME, title="数据流 stream", description="Empty: all of the source"
+        ),
         "account": Param(None, type=NAME, title="账号 account", description="Empty: all accounts"),
         "first_date": Param("2026-01-01", type="string", format="date", title="起 first day"),
         "last_date": Param("2026-01-01", type="string", format="date", title="止 last day"),
@@ -34,18 +40,27 @@ def backfill_source():
     @task(doc_md="One pull a stream and account, in the largest windows the source allows.")
     def pull_window(params: dict) -> int:
         from extractors.core.pull import backfill
+
         from siyu.calendar import parse_date
         from siyu.clock import now
         from siyu.settings import Settings
 
         settings = Settings()
-        commits = backfill(settings, as_of=now(settings, params["as_of"]), source=params["source"],
-                           stream=params["stream"], account=params["account"],
-                           first=parse_date(params["first_date"]), last=parse_date(params["last_date"]),
-                           connection=connection_extras)
+        commits = backfill(
+            settings,
+            as_of=now(settings, params["as_of"]),
+            source=params["source"],
+            stream=params["stream"],
+            account=params["account"],
+            first=parse_date(params["first_date"]),
+            last=parse_date(params["last_date"]),
+            connection=connection_extras,
+        )
         return sum(commit.rows for commit in commits)
 
-    @task(pool=WAREHOUSE_POOL, doc_md="Rebuild the business days that the window touched, then gates.")
+    @task(
+        pool=WAREHOUSE_POOL, doc_md="Rebuild the business days that the window touched, then gates."
+    )
     def rebuild(params: dict) -> str:
         from siyu.clock import now
         from siyu.cycle import build_judge_publish

@@ -1,7 +1,7 @@
 """到点构建 · start `build_warehouse` at 12:00 when a source is still missing.
 
-**Why** numbers that are flagged incomplete are worth more at noon than no numbers; the marts say what
-is missing, and `watch_freshness` has told on-call already.
+**Why** numbers that are flagged incomplete are worth more at noon than no numbers; the marts say
+what is missing, and `watch_freshness` has told on-call already.
 **Does** nothing when a build finished since 00:00 of the day.
 """
 
@@ -36,8 +36,8 @@ def build_at_deadline():
         return built_at is None or business_date(built_at) < business_date(as_of)
 
     not_built_yet() >> TriggerDagRunOperator(
-        task_id="start_build", trigger_dag_id="build_warehouse",
-        doc_md="Build with what is there.")
+        task_id="start_build", trigger_dag_id="build_warehouse", doc_md="Build with what is there."
+    )
 
 
 build_at_deadline()

@@ -1,4 +1,4 @@
-"""广告抽取 · land what is due of: Tencent Ads: cost, impressions, clicks and conversions on both clocks.
+"""广告抽取 · cost, impressions, clicks and conversions of Tencent Ads, on both clocks.
 
 **When** daily at 09:30 Asia/Shanghai for the business day before (the partition).
 **Late** ready 08:00 the next day; the request clock is restated for 30 days.
@@ -13,7 +13,9 @@ from siyu.dag_tasks import AS_OF, DEFAULTS, TZ, land_and_check
 
 @dag(
     dag_display_name="extract_ads · 广告抽取",
-    schedule=CronPartitionTimetable("30 9 * * *", timezone=TZ, run_offset=-1, key_format="%Y-%m-%d"),
+    schedule=CronPartitionTimetable(
+        "30 9 * * *", timezone=TZ, run_offset=-1, key_format="%Y-%m-%d"
+    ),
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,

@@ -1,4 +1,4 @@
-"""电商抽取 · land what is due of: WeChat Store orders.
+"""电商抽取 · WeChat Store orders.
 
 **When** daily at 01:00 Asia/Shanghai for the business day before (the partition).
 **Late** near real time; an order changes for weeks after it was made.

@@ -1,4 +1,4 @@
-"""企业微信抽取 · land what is due of: WeCom staff, customers, groups and their daily statistics.
+"""企业微信抽取 · WeCom staff, customers, groups and their daily statistics.
 
 **When** daily at 06:30 Asia/Shanghai for the business day before (the partition).
 **Late** statistics ready 06:00 the next day; before that the keys are missing.
@@ -13,7 +13,9 @@ from siyu.dag_tasks import AS_OF, DEFAULTS, TZ, land_and_check
 
 @dag(
     dag_display_name="extract_wecom · 企业微信抽取",
-    schedule=CronPartitionTimetable("30 6 * * *", timezone=TZ, run_offset=-1, key_format="%Y-%m-%d"),
+    schedule=CronPartitionTimetable(
+        "30 6 * * *", timezone=TZ, run_offset=-1, key_format="%Y-%m-%d"
+    ),
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,

@@ -4,7 +4,8 @@
 fires when extraction never ran.
 **Says** which source, account, channel and stream is late, since which business day, and why; one
 message at opening, one at recovery.
-**On failure of this DAG itself** nobody is watching: treat it as urgent. Runbooks: `docs/oncall.md`.
+**On failure of this DAG itself** nobody is watching: treat it as urgent.
+Runbooks: `docs/oncall.md`.
 """
 
 from airflow.sdk import CronTriggerTimetable, dag, task
@@ -23,8 +24,10 @@ from siyu.dag_tasks import AS_OF, DEFAULTS, TZ, send_alerts
     tags=["quality", "tier-1"],
 )
 def watch_freshness():
-    @task(doc_md="Every source x account x channel against its arrival curve. A late source is not a "
-                 "failed task: it is an incident.")
+    @task(
+        doc_md="Every source x account x channel against its arrival curve. A late source is not a "
+        "failed task: it is an incident."
+    )
     def freshness_gate(params: dict) -> str:
         from expectations import freshness_gate as judge
         from siyu.clock import now
@@ -34,7 +37,9 @@ def watch_freshness():
         settings = Settings()
         return verdict_report(judge(settings, now(settings, params["as_of"])))
 
-    alerts = task(send_alerts, trigger_rule="all_done", doc_md="Openings and recoveries, each once.")
+    alerts = task(
+        send_alerts, trigger_rule="all_done", doc_md="Openings and recoveries, each once."
+    )
 
     freshness_gate() >> alerts()
 

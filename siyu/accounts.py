@@ -34,9 +34,11 @@ class Account:
             return value
         variable = environment_variable(self.source, self.account)
         raise ConfigurationError(
-            f"No '{key}' for this account", where=f"{self.source}/{self.account}",
+            f"No '{key}' for this account",
+            where=f"{self.source}/{self.account}",
             action=f'set {variable}=\'{{"{key}": "…"}}\' or the Airflow connection '
-                   f"{connection_id(self.source, self.account)}")
+            f"{connection_id(self.source, self.account)}",
+        )
 
 
 def environment_variable(source: str, account: str) -> str:
@@ -49,8 +51,9 @@ def connection_id(source: str, account: str) -> str:
     return re.sub(r"\W", "_", f"siyu_{source}_{account}").lower()
 
 
-def load_accounts(settings: Settings, *,
-                  connection: Callable[[str], dict] | None = None) -> list[Account]:
+def load_accounts(
+    settings: Settings, *, connection: Callable[[str], dict] | None = None
+) -> list[Account]:
     """Every configured account, sorted by source and account.
 
     Args:
@@ -64,26 +67,36 @@ def load_accounts(settings: Settings, *,
     accounts = []
     for entry in entries:
         if not isinstance(entry, dict) or not {"source", "account"} <= entry.keys():
-            raise ConfigurationError(f"An account entry is malformed: {entry!r}",
-                                     where=str(settings.accounts_file),
-                                     action="give each entry a source and an account")
+            raise ConfigurationError(
+                f"An account entry is malformed: {entry!r}",
+                where=str(settings.accounts_file),
+                action="give each entry a source and an account",
+            )
         source, account = str(entry["source"]), str(entry["account"])
         credentials = entry.get("credentials") or _secrets(source, account, connection)
-        accounts.append(Account(source, account, entry.get("base_url", ""),
-                                entry.get("name_zh", account), entry.get("options") or {},
-                                credentials))
+        accounts.append(
+            Account(
+                source,
+                account,
+                entry.get("base_url", ""),
+                entry.get("name_zh", account),
+                entry.get("options") or {},
+                credentials,
+            )
+        )
     return sorted(accounts, key=lambda a: (a.source, a.account))
 
 
-def select(accounts: list[Account], source: str | None = None,
-           account: str | None = None) -> list[Account]:
+def select(
+    accounts: list[Account], source: str | None = None, account: str | None = None
+) -> list[Account]:
     """The accounts of a source, or the one named; unknown names list what there is."""
-    chosen = [a for a in accounts
-              if source in (None, a.source) and account in (None, a.account)]
+    chosen = [a for a in accounts if source in (None, a.source) and account in (None, a.account)]
     if not chosen:
         known = ", ".join(f"{a.source}/{a.account}" for a in accounts) or "none"
-        raise UsageError(f"No account {source or '*'}/{account or '*'}",
-                         action=f"choose one of: {known}")
+        raise UsageError(
+            f"No account {source or '*'}/{account or '*'}", action=f"choose one of: {known}"
+        )
     return chosen
 
 
@@ -93,9 +106,11 @@ def pseudonym_key(settings: Settings) -> bytes:
         return key.encode()
     if settings.sandbox_url:
         return SANDBOX_PSEUDONYM_KEY.encode()
-    raise ConfigurationError("No key for pseudonyms", where="SIYU_PSEUDONYM_KEY",
-                             action="set it to a long random text and keep it: ids made with "
-                                    "another key do not join")
+    raise ConfigurationError(
+        "No key for pseudonyms",
+        where="SIYU_PSEUDONYM_KEY",
+        action="set it to a long random text and keep it: ids made with another key do not join",
+    )
 
 
 def _secrets(source: str, account: str, connection: Callable[[str], dict] | None) -> dict:
@@ -104,9 +119,11 @@ def _secrets(source: str, account: str, connection: Callable[[str], dict] | None
             return json.loads(text)
         except ValueError:
             # without the text: it is a secret
-            raise ConfigurationError("The credentials are not JSON",
-                                     where=environment_variable(source, account),
-                                     action='write them like {"secret": "…"}') from None
+            raise ConfigurationError(
+                "The credentials are not JSON",
+                where=environment_variable(source, account),
+                action='write them like {"secret": "…"}',
+            ) from None
     return connection(connection_id(source, account)) if connection else {}
 
 
@@ -115,12 +132,17 @@ def _from_file(settings: Settings) -> list[dict]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
-        raise ConfigurationError("There is no accounts file", where=str(path),
-                                 action="copy config/accounts.example.yml there, or set "
-                                        "SIYU_SANDBOX_URL") from None
+        raise ConfigurationError(
+            "There is no accounts file",
+            where=str(path),
+            action="copy config/accounts.example.yml there, or set SIYU_SANDBOX_URL",
+        ) from None
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"The accounts file is not YAML: {error}", where=str(path),
-                                 action="correct the line it names") from None
+        raise ConfigurationError(
+            f"The accounts file is not YAML: {error}",
+            where=str(path),
+            action="correct the line it names",
+        ) from None
     return document.get("accounts") or []
 
 
@@ -132,6 +154,9 @@ def _from_sandbox(settings: Settings) -> list[dict]:
         answer = requests.get(url, timeout=10)
         answer.raise_for_status()
     except requests.RequestException as error:
-        raise ConfigurationError(f"The sandbox does not answer ({type(error).__name__})",
-                                 where=url, action="start it with `siyu sandbox serve`") from None
+        raise ConfigurationError(
+            f"The sandbox does not answer ({type(error).__name__})",
+            where=url,
+            action="start it with `siyu sandbox serve`",
+        ) from None
     return answer.json()["accounts"]

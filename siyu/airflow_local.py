@@ -4,6 +4,7 @@ SQLite metadata, LocalExecutor, everyone an admin, bound to 127.0.0.1: for one p
 production use docker-compose.yml or your own Airflow (docs/deploy.md).
 """
 
+import contextlib
 import os
 import secrets
 import signal
@@ -84,12 +85,21 @@ class LocalAirflow:
         for component in COMPONENTS:
             log = (self.logs / f"{component}.log").open("ab")
             self.processes[component] = subprocess.Popen(
-                [sys.executable, "-m", "airflow", component], env=self.environment, stdout=log,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+                [sys.executable, "-m", "airflow", component],
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         self._wait_until_healthy(time.monotonic() + timeout_seconds)
         for name, description in POOLS.items():
-            self.api("POST", "pools", json={"name": name, "slots": 1, "description": description},
-                     accept=(201, 409))
+            self.api(
+                "POST",
+                "pools",
+                json={"name": name, "slots": 1, "description": description},
+                accept=(201, 409),
+            )
 
     def stop(self) -> None:
         """Stop every component and its children; kill what does not go."""
@@ -97,10 +107,8 @@ class LocalAirflow:
             _signal_group(process, signal.SIGTERM)
         deadline = time.monotonic() + 15
         for process in self.processes.values():
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                pass
             _signal_group(process, signal.SIGKILL)
             process.wait()
         self.processes.clear()
@@ -118,17 +126,22 @@ class LocalAirflow:
         """Stop whatever happened."""
         self.stop()
 
-    def api(self, method: str, path: str, *, accept: tuple[int, ...] = (200,),
-            **kwargs: object) -> dict:
+    def api(
+        self, method: str, path: str, *, accept: tuple[int, ...] = (200,), **kwargs: object
+    ) -> dict:
         """Call the public REST API (v2) and return its JSON."""
         answer = requests.request(method, f"{self.url}/api/v2/{path}", timeout=60, **kwargs)
         if answer.status_code not in accept:
-            raise SiyuError(f"Airflow answered {answer.status_code}: {answer.text[:300]}",
-                            where=f"{method} {path}", action=f"see {self.logs}")
+            raise SiyuError(
+                f"Airflow answered {answer.status_code}: {answer.text[:300]}",
+                where=f"{method} {path}",
+                action=f"see {self.logs}",
+            )
         return answer.json() if answer.content else {}
 
-    def trigger(self, dag_id: str, *, partition_key: str | None = None,
-                conf: dict | None = None) -> str:
+    def trigger(
+        self, dag_id: str, *, partition_key: str | None = None, conf: dict | None = None
+    ) -> str:
         """Start a run by hand and return its id."""
         body = {"logical_date": None, "conf": conf or {}, "partition_key": partition_key}
         return self.api("POST", f"dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
@@ -150,12 +163,21 @@ class LocalAirflow:
                 return
             broken = self.api("GET", "importErrors")["import_errors"]
             if broken:
-                raise SiyuError(f"A DAG file does not import: {broken[0]['stack_trace'][-500:]}",
-                                where=broken[0]["filename"], action="correct the file")
+                raise SiyuError(
+                    f"A DAG file does not import: {broken[0]['stack_trace'][-500:]}",
+                    where=broken[0]["filename"],
+                    action="correct the file",
+                )
             self._check(deadline, f"the DAGs {sorted(wanted - found)}")
 
-    def wait_for_run(self, dag_id: str, run_id: str | None = None, *,
-                     timeout_seconds: float = 300, on_progress: object = None) -> dict:
+    def wait_for_run(
+        self,
+        dag_id: str,
+        run_id: str | None = None,
+        *,
+        timeout_seconds: float = 300,
+        on_progress: object = None,
+    ) -> dict:
         """Wait until a run (the newest when none is named) ends; return it.
 
         Raises:
@@ -173,24 +195,36 @@ class LocalAirflow:
         if run["state"] == "failed":
             states = self.task_states(dag_id, run["dag_run_id"])
             failed = sorted(task for task, state in states.items() if state == "failed")
-            raise SiyuError(f"The DAG run failed in {', '.join(failed)}",
-                            where=f"{dag_id} {run['dag_run_id']}",
-                            action=f"read the task logs below {self.environment['AIRFLOW_HOME']}/logs")
+            raise SiyuError(
+                f"The DAG run failed in {', '.join(failed)}",
+                where=f"{dag_id} {run['dag_run_id']}",
+                action=f"read the task logs below {self.environment['AIRFLOW_HOME']}/logs",
+            )
         return run
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
         """State by task id; mapped instances as task[index]."""
         found = self.api("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=200")
-        return {t["task_id"] if t["map_index"] < 0 else f"{t['task_id']}[{t['map_index']}]":
-                t["state"] or "waiting" for t in found["task_instances"]}
+        return {
+            t["task_id"] if t["map_index"] < 0 else f"{t['task_id']}[{t['map_index']}]": t["state"]
+            or "waiting"
+            for t in found["task_instances"]
+        }
 
     def _run(self, *arguments: str) -> None:
-        done = subprocess.run([sys.executable, "-m", "airflow", *arguments], env=self.environment,
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
-            raise SiyuError(f"`airflow {' '.join(arguments)}` failed: {done.stderr[-500:]}",
-                            where=self.environment["AIRFLOW_HOME"],
-                            action="remove that folder and try again")
+            raise SiyuError(
+                f"`airflow {' '.join(arguments)}` failed: {done.stderr[-500:]}",
+                where=self.environment["AIRFLOW_HOME"],
+                action="remove that folder and try again",
+            )
 
     def _wait_until_healthy(self, deadline: float) -> None:
         parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
@@ -206,11 +240,15 @@ class LocalAirflow:
     def _check(self, deadline: float, what: str) -> None:
         for name, process in self.processes.items():
             if process.poll() is not None:
-                raise SiyuError(f"airflow {name} ended with {process.returncode}",
-                                where=str(self.logs / f"{name}.log"), action="read the end of that log")
+                raise SiyuError(
+                    f"airflow {name} ended with {process.returncode}",
+                    where=str(self.logs / f"{name}.log"),
+                    action="read the end of that log",
+                )
         if time.monotonic() > deadline:
-            raise SiyuError(f"Waited in vain for {what}", where=self.url,
-                            action=f"read the logs in {self.logs}")
+            raise SiyuError(
+                f"Waited in vain for {what}", where=self.url, action=f"read the logs in {self.logs}"
+            )
         time.sleep(0.5)
 
 
@@ -222,10 +260,8 @@ def free_port() -> int:
 
 
 def _signal_group(process: subprocess.Popen, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _secret(path: Path) -> str:

@@ -26,8 +26,10 @@ def at(day: date, clock: time) -> datetime:
 def aware(moment: datetime) -> datetime:
     """Refuse a moment without a time zone: it would mean another instant on another machine."""
     if moment.tzinfo is None:
-        raise UsageError(f"The moment {moment.isoformat()} has no time zone",
-                         action="write it with an offset, e.g. 2026-04-13T10:30+08:00")
+        raise UsageError(
+            f"The moment {moment.isoformat()} has no time zone",
+            action="write it with an offset, e.g. 2026-04-13T10:30+08:00",
+        )
     return moment
 
 
@@ -54,8 +56,9 @@ def parse_moment(text: str) -> datetime:
             return at(parse_date(text), time(10, 30))
         return aware(datetime.fromisoformat(text)).astimezone(UTC)
     except ValueError:
-        raise UsageError(f"'{text}' is not a moment",
-                         action="write it like 2026-04-13T10:30+08:00") from None
+        raise UsageError(
+            f"'{text}' is not a moment", action="write it like 2026-04-13T10:30+08:00"
+        ) from None
 
 
 def is_holiday(day: date) -> bool:

@@ -1,4 +1,4 @@
-"""The present moment, asked once at the door (command line or DAG task) and passed in as `as_of`."""
+"""The present moment, asked once at the door (command or DAG task), then passed in as `as_of`."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -26,8 +26,11 @@ def sandbox_now(url: str) -> datetime:
         answer = requests.get(url.rstrip("/") + "/_sandbox/clock", timeout=10)
         answer.raise_for_status()
     except requests.RequestException as error:
-        raise ConfigurationError(f"The sandbox does not answer ({type(error).__name__})",
-                                 where=url, action="start it with `siyu sandbox serve`") from None
+        raise ConfigurationError(
+            f"The sandbox does not answer ({type(error).__name__})",
+            where=url,
+            action="start it with `siyu sandbox serve`",
+        ) from None
     return parse_moment(answer.json()["now"])
 
 

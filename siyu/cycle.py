@@ -1,4 +1,4 @@
-"""The daily cycle: pull, judge, build, judge, publish, tell. The DAGs run the same steps as tasks."""
+"""The daily cycle: pull, judge, build, judge, publish, tell. DAGs run the same steps as tasks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,21 +31,47 @@ class CycleResult:
 
     def as_json(self) -> dict:
         """The documented shape; extra keys are additions, none is missing."""
-        keys = ("gate", "source", "account", "channel", "stream", "event_date", "cause", "severity",
-                "passed")
+        keys = (
+            "gate",
+            "source",
+            "account",
+            "channel",
+            "stream",
+            "event_date",
+            "cause",
+            "severity",
+            "passed",
+        )
         return {
             "date": self.date.isoformat(),
             "as_of_at": self.as_of.isoformat(),
-            "pulled": [{"source": p.source, "account": p.account, "stream": p.stream,
-                        "event_dates": [str(day) for day in p.commit.covered_dates],
-                        "rows": p.commit.rows} for p in self.pulls if p.commit],
-            "errors": [{"source": p.source, "account": p.account, "stream": p.stream,
-                        "error": str(p.error)} for p in self.errors],
+            "pulled": [
+                {
+                    "source": p.source,
+                    "account": p.account,
+                    "stream": p.stream,
+                    "event_dates": [str(day) for day in p.commit.covered_dates],
+                    "rows": p.commit.rows,
+                }
+                for p in self.pulls
+                if p.commit
+            ],
+            "errors": [
+                {
+                    "source": p.source,
+                    "account": p.account,
+                    "stream": p.stream,
+                    "error": str(p.error),
+                }
+                for p in self.errors
+            ],
             "verdicts": [{key: getattr(v, key) for key in keys} for v in self.verdicts],
             "opened": [incident_json(i) for i in self.opened],
             "recovered": [incident_json(i) for i in self.recovered],
-            "messages": [{"channel": m.channel, "kind": m.kind, "incident": m.incident}
-                         for m in self.messages],
+            "messages": [
+                {"channel": m.channel, "kind": m.kind, "incident": m.incident}
+                for m in self.messages
+            ],
             "published": self.published,
         }
 
@@ -67,11 +93,17 @@ def incident_json(incident: object) -> dict:
     return {key: getattr(incident, key) for key in keys}
 
 
-def run_cycle(settings: Settings, as_of: datetime, *, with_build: bool,
-              on_progress: Progress = lambda text: None) -> CycleResult:
+def run_cycle(
+    settings: Settings,
+    as_of: datetime,
+    *,
+    with_build: bool,
+    on_progress: Progress = lambda text: None,
+) -> CycleResult:
     """Run one daily cycle as of `as_of`; a rerun at the same moment changes nothing for readers."""
-    from expectations import freshness_gate, incidents, landing_gate, notify
     from extractors.core.pull import pull_all
+
+    from expectations import freshness_gate, incidents, landing_gate, notify
 
     result = CycleResult(day_of(as_of), as_of)
     on_progress("pull")
@@ -91,14 +123,18 @@ def run_cycle(settings: Settings, as_of: datetime, *, with_build: bool,
     return result
 
 
-def build_judge_publish(settings: Settings, as_of: datetime, *,
-                        on_progress: Progress = lambda text: None) -> BuildOutcome:
+def build_judge_publish(
+    settings: Settings, as_of: datetime, *, on_progress: Progress = lambda text: None
+) -> BuildOutcome:
     """Build every layer in one dbt run, judge facts and marts, publish or hold."""
     from expectations import fact_gate, mart_gate, publish
     from siyu.warehouse import build
 
-    built = build(settings, as_of=as_of,
-                  on_progress=lambda done, total, name: on_progress(f"build {done}/{total} {name}"))
+    built = build(
+        settings,
+        as_of=as_of,
+        on_progress=lambda done, total, name: on_progress(f"build {done}/{total} {name}"),
+    )
     on_progress("gates")
     verdicts = [*fact_gate(settings, as_of), *mart_gate(settings, as_of)]
     on_progress("publish")

@@ -11,19 +11,35 @@ TZ = "Asia/Shanghai"
 WAREHOUSE_POOL = "siyu_warehouse"  # one slot: DuckDB has one writer
 
 AS_OF = Param(
-    None, type=["null", "string"], format="date-time", title="时点 as_of",
-    description="Repeat the run as of this moment (with offset). Empty: now, or the sandbox's clock.")
+    None,
+    type=["null", "string"],
+    format="date-time",
+    title="时点 as_of",
+    description="Repeat the run as of this moment (with offset). Empty: now.",
+)
 
 # A wrong secret or account name does not heal by waiting; anything else may.
-RETRY_POLICY = ExceptionRetryPolicy(rules=[
-    RetryRule(exception="siyu.errors.ConfigurationError", action=RetryAction.FAIL,
-              reason="a setting or secret must be corrected first"),
-    RetryRule(exception="siyu.errors.UsageError", action=RetryAction.FAIL,
-              reason="the request itself is wrong"),
-])
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception="siyu.errors.ConfigurationError",
+            action=RetryAction.FAIL,
+            reason="a setting or secret must be corrected first",
+        ),
+        RetryRule(
+            exception="siyu.errors.UsageError",
+            action=RetryAction.FAIL,
+            reason="the request itself is wrong",
+        ),
+    ]
+)
 
-DEFAULTS = {"owner": "data-engineering", "retries": 3, "retry_delay": timedelta(minutes=5),
-            "retry_policy": RETRY_POLICY}
+DEFAULTS = {
+    "owner": "data-engineering",
+    "retries": 3,
+    "retry_delay": timedelta(minutes=5),
+    "retry_policy": RETRY_POLICY,
+}
 
 
 def landing_asset(group: str) -> Asset:
@@ -48,18 +64,25 @@ def land_and_check(group: str, sources: list[str]) -> None:
     @task(doc_md="Which accounts and streams of this group are configured.")
     def find_due() -> list[dict]:
         from extractors.core.pull import due_streams
+
         from siyu.accounts import load_accounts
         from siyu.settings import Settings
 
         accounts = load_accounts(Settings(), connection=connection_extras)
-        return [{"source": account.source, "account": account.account, "stream": stream.name}
-                for account, stream in due_streams(accounts) if account.source in sources]
+        return [
+            {"source": account.source, "account": account.account, "stream": stream.name}
+            for account, stream in due_streams(accounts)
+            if account.source in sources
+        ]
 
-    @task(map_index_template="{{ stream_label }}",
-          doc_md="Pull one stream of one account: every window that is due by the manifest.")
+    @task(
+        map_index_template="{{ stream_label }}",
+        doc_md="Pull one stream of one account: every window that is due by the manifest.",
+    )
     def land(due: dict, params: dict) -> str | None:
         from airflow.sdk import get_current_context
         from extractors.core.pull import pull
+
         from extractors.registry import get_stream
         from siyu.accounts import load_accounts, select
         from siyu.clock import now
@@ -69,13 +92,21 @@ def land_and_check(group: str, sources: list[str]) -> None:
         settings = Settings()
         accounts = load_accounts(settings, connection=connection_extras)
         account = select(accounts, due["source"], due["account"])[0]
-        commit = pull(settings, account, get_stream(due["source"], due["stream"]),
-                      as_of=now(settings, params["as_of"]))
-        print(f"landed {commit.rows} rows in {len(commit.files)} files" if commit else "nothing due")
+        commit = pull(
+            settings,
+            account,
+            get_stream(due["source"], due["stream"]),
+            as_of=now(settings, params["as_of"]),
+        )
+        print(
+            f"landed {commit.rows} rows in {len(commit.files)} files" if commit else "nothing due"
+        )
         return commit.run_id if commit else None
 
-    @task(outlets=[landing_asset(group)],
-          doc_md="Judge what landed; a `block` failure keeps the day from the warehouse.")
+    @task(
+        outlets=[landing_asset(group)],
+        doc_md="Judge what landed; a `block` failure keeps the day from the warehouse.",
+    )
     def landing_gate(run_ids: list[str | None], params: dict) -> str:
         from expectations import landing_gate as judge
         from extractors.core.manifest import Manifest
@@ -100,8 +131,10 @@ def verdict_report(verdicts: list) -> str:
 
     failed = [v for v in verdicts if not v.passed]
     for verdict in failed:
-        print(f"{verdict.severity:5} {verdict.cause:20} {verdict.source}/{verdict.account}/"
-              f"{verdict.channel or '*'}/{verdict.stream} {verdict.event_date}: {verdict.detail_zh}")
+        print(
+            f"{verdict.severity:5} {verdict.cause:20} {verdict.source}/{verdict.account}/"
+            f"{verdict.channel or '*'}/{verdict.stream} {verdict.event_date}: {verdict.detail_zh}"
+        )
     summary = f"{len(verdicts)} verdicts, {len(failed)} failed"
     print(summary)
     blocking = [v for v in failed if v.severity == "block" or v.is_checker_error]
@@ -110,7 +143,8 @@ def verdict_report(verdicts: list) -> str:
         raise SiyuError(
             f"{len(blocking)} of {len(verdicts)} verdicts block: {first.cause}, {first.detail_en}",
             where=f"{first.gate} {first.source}/{first.account}/{first.stream}",
-            action="see `siyu incidents --open` and docs/oncall.md")
+            action="see `siyu incidents --open` and docs/oncall.md",
+        )
     return summary
 
 

@@ -18,8 +18,14 @@ from siyu.settings import Settings
 
 FIRST, LAST = date(2026, 4, 13), date(2026, 5, 27)  # 45 business days, May Day in the middle
 # one channel of one source stops for four days, a month into the replay
-FREEZE = {"source": "page_events", "account": "h5_main", "channel": "live_stream",
-          "kind": "freeze", "from": "2026-05-13", "days": 4}
+FREEZE = {
+    "source": "page_events",
+    "account": "h5_main",
+    "channel": "live_stream",
+    "kind": "freeze",
+    "from": "2026-05-13",
+    "days": 4,
+}
 EXTRACTS = ("extract_wecom", "extract_content", "extract_ads", "extract_commerce")
 DAGS = {*EXTRACTS, "build_warehouse", "build_at_deadline", "watch_freshness", "backfill_source"}
 
@@ -40,8 +46,12 @@ class DemoReport:
     sandbox_url: str = ""
 
 
-def run_demo(settings: Settings, say: Say, *, stay: Callable[[DemoReport], None] | None = None,
-             ) -> DemoReport:
+def run_demo(
+    settings: Settings,
+    say: Say,
+    *,
+    stay: Callable[[DemoReport], None] | None = None,
+) -> DemoReport:
     """Replay 44 days on the fast path, the newest through a real Airflow.
 
     Args:
@@ -60,8 +70,9 @@ def run_demo(settings: Settings, say: Say, *, stay: Callable[[DemoReport], None]
     with ExitStack() as stack:
         started = time.monotonic()
         say("沙箱 Sandbox: a seeded WeCom, content and ads world behind real HTTP APIs")
-        server = start(size="demo", seed=7, port=0, state_dir=settings.root / "sandbox",
-                       now=cycle_of(FIRST))
+        server = start(
+            size="demo", seed=7, port=0, state_dir=settings.root / "sandbox", now=cycle_of(FIRST)
+        )
         stack.callback(server.stop)
         settings = settings.model_copy(update={"sandbox_url": server.url})
         report.sandbox_url = server.url
@@ -145,8 +156,11 @@ def refuse_foreign_home(settings: Settings) -> None:
         SiyuError: the home holds landed data that no sandbox world made.
     """
     if (settings.root / "landing").exists() and not settings.work("world.json").exists():
-        raise SiyuError("This home holds data that is not the demo's", where=str(settings.root),
-                        action="set SIYU_HOME to another folder for the demo")
+        raise SiyuError(
+            "This home holds data that is not the demo's",
+            where=str(settings.root),
+            action="set SIYU_HOME to another folder for the demo",
+        )
 
 
 def remember_running(settings: Settings) -> None:

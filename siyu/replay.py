@@ -14,9 +14,14 @@ from siyu.errors import SiyuError, UsageError
 from siyu.settings import Settings
 
 
-def replay(settings: Settings, first: date, last: date, *, build: str = "last",
-           on_progress: Callable[[date, str], None] = lambda day, text: None,
-           ) -> Iterator[CycleResult]:
+def replay(
+    settings: Settings,
+    first: date,
+    last: date,
+    *,
+    build: str = "last",
+    on_progress: Callable[[date, str], None] = lambda day, text: None,
+) -> Iterator[CycleResult]:
     """Yield the result of each business day's cycle from first to last.
 
     Args:
@@ -30,26 +35,36 @@ def replay(settings: Settings, first: date, last: date, *, build: str = "last",
         UsageError: the window is empty, or the home holds another world's data.
     """
     if last < first:
-        raise UsageError(f"The window {first} … {last} is empty", action="let --from be before --to")
+        raise UsageError(
+            f"The window {first} … {last} is empty", action="let --from be before --to"
+        )
     claim_home(settings)
     for day in days(first, last):
         as_of = cycle_of(day)
         set_clock(settings.sandbox_url, as_of)
-        yield run_cycle(settings, as_of, with_build=build == "daily" or day == last,
-                        on_progress=lambda text, day=day: on_progress(day, text))
+        yield run_cycle(
+            settings,
+            as_of,
+            with_build=build == "daily" or day == last,
+            on_progress=lambda text, day=day: on_progress(day, text),
+        )
 
 
 def claim_home(settings: Settings) -> None:
     """Refuse to mix two worlds in one home: their people and days would join."""
-    world = requests.get(settings.sandbox_url.rstrip("/") + "/_sandbox/health", timeout=10).json()["world"]
+    world = requests.get(settings.sandbox_url.rstrip("/") + "/_sandbox/health", timeout=10).json()[
+        "world"
+    ]
     world = {key: world[key] for key in ("size", "seed")}
     mark = settings.work("world.json")
     if not mark.exists():
         mark.write_text(json.dumps(world))
     elif (held := json.loads(mark.read_text())) != world:
-        raise UsageError(f"This home holds the world {held}, the sandbox serves {world}",
-                         where=str(settings.root),
-                         action="set SIYU_HOME to another folder, or `make clean`")
+        raise UsageError(
+            f"This home holds the world {held}, the sandbox serves {world}",
+            where=str(settings.root),
+            action="set SIYU_HOME to another folder, or `make clean`",
+        )
 
 
 def set_clock(url: str, moment: datetime) -> None:
@@ -61,12 +76,15 @@ def set_clock(url: str, moment: datetime) -> None:
     shown = sandbox_now(url)
     if shown == moment:
         return
-    answer = requests.put(url.rstrip("/") + "/_sandbox/clock", json={"now": moment.isoformat()},
-                          timeout=120)
+    answer = requests.put(
+        url.rstrip("/") + "/_sandbox/clock", json={"now": moment.isoformat()}, timeout=120
+    )
     if answer.status_code != 200:
-        raise SiyuError(f"The virtual clock shows {shown.isoformat()} and cannot go to "
-                        f"{moment.isoformat()}", where=url,
-                        action="restart the sandbox at the first day, or replay from a later day")
+        raise SiyuError(
+            f"The virtual clock shows {shown.isoformat()} and cannot go to {moment.isoformat()}",
+            where=url,
+            action="restart the sandbox at the first day, or replay from a later day",
+        )
 
 
 @contextmanager
@@ -77,8 +95,9 @@ def sandbox(settings: Settings, *, size: str, seed: int, first: date) -> Iterato
         return
     from sandbox.server import start
 
-    server = start(size=size, seed=seed, port=0, state_dir=settings.root / "sandbox",
-                   now=cycle_of(first))
+    server = start(
+        size=size, seed=seed, port=0, state_dir=settings.root / "sandbox", now=cycle_of(first)
+    )
     try:
         yield settings.model_copy(update={"sandbox_url": server.url})
     finally:
@@ -99,5 +118,8 @@ def add_fault(url: str, text: str) -> None:
         fault["days"] = int(fault["days"])
     answer = requests.post(url.rstrip("/") + "/_sandbox/faults", json=fault, timeout=30)
     if answer.status_code >= 400:
-        raise UsageError(f"The sandbox refuses the fault: {answer.text}", where=text,
-                         action="see `siyu sandbox fault add --help`")
+        raise UsageError(
+            f"The sandbox refuses the fault: {answer.text}",
+            where=text,
+            action="see `siyu sandbox fault add --help`",
+        )

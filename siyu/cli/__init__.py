@@ -60,8 +60,7 @@ def reports_errors(command: Callable) -> Callable:
             return command(*args, **kwargs)
         except SiyuError as error:
             if kwargs.get("as_json"):
-                emit({"error": {"what": error.what, "where": error.where,
-                                "action": error.action}})
+                emit({"error": {"what": error.what, "where": error.where, "action": error.action}})
             click.secho(f"✗ {error}", err=True, fg="red")
             sys.exit(error.exit_code)
 

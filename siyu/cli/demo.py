@@ -3,12 +3,26 @@
 import signal
 import threading
 import time
+from datetime import timedelta
 
 import click
 
 from siyu.cli import emit, json_option, reports_errors
 from siyu.settings import Settings
 
+KPI_ROWS = """
+    select
+        metric_catalogue.name_zh,
+        metric_id,
+        strftime(period_start_date, '%Y-%m-%d') as period_start_date,
+        value,
+        completeness,
+        is_final
+    from mart_kpi_daily
+    inner join metric_catalogue using (metric_id)
+    where period = 'day' and dimension = 'all'
+    order by metric_id, period_start_date desc
+"""
 KPIS = ("dau", "new_customers", "gmv", "ad_cost", "platform_conversions")
 
 
@@ -18,7 +32,7 @@ KPIS = ("dau", "new_customers", "gmv", "ad_cost", "platform_conversions")
 @json_option
 @reports_errors
 def demo(stay: bool, stop: bool, as_json: bool) -> None:
-    """Run the main job on embedded defaults and print a short report.
+    r"""Run the main job on embedded defaults and print a short report.
 
     45 business days of a seeded world: 44 on the fast path, the newest through a real Airflow.
     One channel freezes for four days on the way. State lands in SIYU_HOME (./var).
@@ -46,14 +60,17 @@ def demo(stay: bool, stop: bool, as_json: bool) -> None:
         emit(figures) if as_json else show(figures)
 
     if stay:
+
         def wait(result: object) -> None:
             report(result)
-            click.secho("\nLeft running. Ctrl-C, or `make down` from another terminal, ends it.",
-                        bold=True)
+            click.secho(
+                "\nLeft running. Ctrl-C, or `make down` from another terminal, ends it.", bold=True
+            )
             ended = threading.Event()
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: ended.set())
             ended.wait()
+
         engine.run_demo(settings, say, stay=wait)
     else:
         report(engine.run_demo(settings, say))
@@ -65,26 +82,37 @@ def collect(settings: Settings, result: object) -> dict:
     from siyu.demo import LAST
     from siyu.warehouse import query
 
-    names = ", ".join(f"'{kpi}'" for kpi in KPIS)
-    kpis = query(settings, f"""
-        select c.name_zh, k.metric_id, k.period_start_date, k.value, k.completeness, k.is_final
-        from mart_kpi_daily as k
-        inner join metric_catalogue as c using (metric_id)
-        where k.metric_id in ({names}) and k.period = 'day' and k.dimension = 'all'
-            and k.period_start_date in (date '{LAST}', date '{LAST}' - 3, date '{LAST}' - 14)
-        order by k.metric_id, k.period_start_date desc
-    """)
+    rows = query(settings, KPI_ROWS)
+    kpis = rows[
+        rows["metric_id"].isin(KPIS)
+        & rows["period_start_date"].isin([str(LAST - timedelta(n)) for n in (0, 3, 14)])
+    ]
     return {
-        "days": result.days, "rows": result.rows, "verdicts": result.verdicts,
-        "failing": result.failing, "seconds": {k: round(v, 1) for k, v in result.seconds.items()},
+        "days": result.days,
+        "rows": result.rows,
+        "verdicts": result.verdicts,
+        "failing": result.failing,
+        "seconds": {k: round(v, 1) for k, v in result.seconds.items()},
         "airflow": result.airflow_runs,
-        "airflow_url": result.airflow_url, "sandbox_url": result.sandbox_url,
-        "incidents": [{"id": i.id, "cause": i.cause, "source": i.source, "account": i.account,
-                       "channel": i.channel, "stream": i.stream,
-                       "first_date": str(i.first_date), "last_date": str(i.last_date),
-                       "opened_at": i.opened_at, "recovered_at": i.recovered_at}
-                      for i in incidents(settings)],
-        "kpis": kpis.to_dict("records"), "published": str(settings.published),
+        "airflow_url": result.airflow_url,
+        "sandbox_url": result.sandbox_url,
+        "incidents": [
+            {
+                "id": i.id,
+                "cause": i.cause,
+                "source": i.source,
+                "account": i.account,
+                "channel": i.channel,
+                "stream": i.stream,
+                "first_date": str(i.first_date),
+                "last_date": str(i.last_date),
+                "opened_at": i.opened_at,
+                "recovered_at": i.recovered_at,
+            }
+            for i in incidents(settings)
+        ],
+        "kpis": kpis.to_dict("records"),
+        "published": str(settings.published),
     }
 
 
@@ -97,28 +125,43 @@ def show(figures: dict) -> None:
     out.print()
     out.rule("[bold]结果 Report")
     seconds = ", ".join(f"{name} {value:.0f} s" for name, value in figures["seconds"].items())
-    out.print(f"{figures['days']} business days, {figures['rows']:,} rows landed, "
-              f"{figures['verdicts']:,} verdicts, {figures['failing']} failing  ({seconds})")
+    out.print(
+        f"{figures['days']} business days, {figures['rows']:,} rows landed, "
+        f"{figures['verdicts']:,} verdicts, {figures['failing']} failing  ({seconds})"
+    )
     for incident in figures["incidents"]:
-        where = "/".join(filter(None, (incident["source"], incident["account"],
-                                       incident["channel"], incident["stream"])))
-        out.print(f"[yellow]事故 incident[/] {incident['cause']} {where}: business days "
-                  f"{incident['first_date']} … {incident['last_date']}, opened "
-                  f"{incident['opened_at']:%m-%d %H:%M} UTC, recovered "
-                  f"{incident['recovered_at']:%m-%d %H:%M} UTC" if incident["recovered_at"] else
-                  f"[red]事故 incident[/] {incident['cause']} {where} is open")
+        where = "/".join(
+            filter(
+                None,
+                (incident["source"], incident["account"], incident["channel"], incident["stream"]),
+            )
+        )
+        out.print(
+            f"[yellow]事故 incident[/] {incident['cause']} {where}: business days "
+            f"{incident['first_date']} … {incident['last_date']}, opened "
+            f"{incident['opened_at']:%m-%d %H:%M} UTC, recovered "
+            f"{incident['recovered_at']:%m-%d %H:%M} UTC"
+            if incident["recovered_at"]
+            else f"[red]事故 incident[/] {incident['cause']} {where} is open"
+        )
     table = Table(title="五个指标 Five KPIs")
     for heading in ("指标 KPI", "业务日 day", "值 value", "完整度 completeness", "定稿 final"):
         table.add_column(heading, justify="right" if "value" in heading else "left")
     for row in figures["kpis"]:
         whole = "—" if row["completeness"] is None else f"{row['completeness']:.0%}"
-        table.add_row(f"{row['name_zh']} {row['metric_id']}", str(row["period_start_date"])[:10],
-                      f"{row['value']:,.2f}".removesuffix(".00"), whole,
-                      "是 yes" if row["is_final"] else "否 no, still moves")
+        table.add_row(
+            f"{row['name_zh']} {row['metric_id']}",
+            str(row["period_start_date"])[:10],
+            f"{row['value']:,.2f}".removesuffix(".00"),
+            whole,
+            "是 yes" if row["is_final"] else "否 no, still moves",
+        )
     out.print(table)
     out.print("[bold]接着看 Where to look next[/]")
     out.print('  .venv/bin/siyu query "select * from mart_data_freshness"')
     out.print("  .venv/bin/siyu incidents         .venv/bin/siyu status")
     out.print("  make up                          the same, left running with the Airflow UI")
-    out.print(f"  Airflow {figures['airflow_url']}   robot wall {figures['sandbox_url']}/robot   "
-              "(while `make up` runs)")
+    out.print(
+        f"  Airflow {figures['airflow_url']}   robot wall {figures['sandbox_url']}/robot   "
+        "(while `make up` runs)"
+    )

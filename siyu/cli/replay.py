@@ -13,19 +13,35 @@ from siyu.settings import Settings
 @click.command()
 @click.option("--from", "first", required=True, metavar="DATE", help="First business day.")
 @click.option("--to", "last", required=True, metavar="DATE", help="Last business day, included.")
-@click.option("--build", type=click.Choice(["last", "daily"]), default="last", show_default=True,
-              help="Build and publish on the last day only, or every day.")
+@click.option(
+    "--build",
+    type=click.Choice(["last", "daily"]),
+    default="last",
+    show_default=True,
+    help="Build and publish on the last day only, or every day.",
+)
 @click.option("--seed", type=int, default=7, show_default=True, help="Seed of the sandbox world.")
-@click.option("--world", type=click.Choice(["small", "demo", "large"]), default="demo",
-              show_default=True, help="Size of the sandbox world.")
-@click.option("--fault", "faults", multiple=True, metavar="KEY=VALUE,…",
-              help="Fault to inject, e.g. source=page_events,account=h5_main,"
-                   "channel=live_stream,kind=freeze,from=2026-05-11,days=4")
+@click.option(
+    "--world",
+    type=click.Choice(["small", "demo", "large"]),
+    default="demo",
+    show_default=True,
+    help="Size of the sandbox world.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KEY=VALUE,…",
+    help="Fault to inject, e.g. source=page_events,account=h5_main,"
+    "channel=live_stream,kind=freeze,from=2026-05-11,days=4",
+)
 @json_option
 @reports_errors
-def replay(first: str, last: str, build: str, seed: int, world: str, faults: tuple[str, ...],
-           as_json: bool) -> None:
-    """Run the daily cycle for each business day of a window.
+def replay(
+    first: str, last: str, build: str, seed: int, world: str, faults: tuple[str, ...], as_json: bool
+) -> None:
+    r"""Run the daily cycle for each business day of a window.
 
     Uses the sandbox at SIYU_SANDBOX_URL, or starts one for the time of the replay. Data lands in
     SIYU_HOME. A replay that was interrupted goes on where it stopped.
@@ -70,8 +86,9 @@ class _Progress:
         for pull in result.errors:
             click.secho(f"    ✗ {pull.error}", fg="red")
         for incident in result.opened:
-            click.secho(f"    ▲ {incident.cause} {scope(incident)} since {incident.first_date}",
-                        fg="yellow")
+            click.secho(
+                f"    ▲ {incident.cause} {scope(incident)} since {incident.first_date}", fg="yellow"
+            )
         for incident in result.recovered:
             click.secho(f"    ✓ recovered: {incident.cause} {scope(incident)}", fg="green")
         if result.published is False:
@@ -80,8 +97,9 @@ class _Progress:
 
 def scope(incident: object) -> str:
     """Source, account, channel and stream of an incident in one word."""
-    return "/".join(filter(None, (incident.source, incident.account, incident.channel,
-                                  incident.stream)))
+    return "/".join(
+        filter(None, (incident.source, incident.account, incident.channel, incident.stream))
+    )
 
 
 def day_line(result: object) -> str:
@@ -89,5 +107,7 @@ def day_line(result: object) -> str:
     rows = sum(pull.commit.rows for pull in result.pulls if pull.commit)
     failing = [v for v in result.verdicts if not v.passed]
     published = {True: "  published", False: "  held", None: ""}[result.published]
-    return (f"{result.date}  {rows:>7,} rows  {len(result.verdicts):>4} verdicts  "
-            f"{len(failing):>2} failing  {len(result.messages)} messages{published}")
+    return (
+        f"{result.date}  {rows:>7,} rows  {len(result.verdicts):>4} verdicts  "
+        f"{len(failing):>2} failing  {len(result.messages)} messages{published}"
+    )

@@ -11,7 +11,7 @@ from siyu.settings import Settings
 @json_option
 @reports_errors
 def status(as_of: str | None, as_json: bool) -> None:
-    """Show the newest landed day of every stream, open incidents and the published snapshot.
+    r"""Show the newest landed day of every stream, open incidents and the published snapshot.
 
     \b
     Example:
@@ -29,9 +29,15 @@ def status(as_of: str | None, as_json: bool) -> None:
     opened = [i for i in incidents(settings, moment) if i.recovered_at is None]
     snapshot = published_as_of(settings)
     if as_json:
-        emit({"as_of_at": moment.isoformat(), "home": str(settings.root), "streams": streams,
-              "incidents": [incident_json(i) for i in opened],
-              "published_as_of_at": snapshot and snapshot.isoformat()})
+        emit(
+            {
+                "as_of_at": moment.isoformat(),
+                "home": str(settings.root),
+                "streams": streams,
+                "incidents": [incident_json(i) for i in opened],
+                "published_as_of_at": snapshot and snapshot.isoformat(),
+            }
+        )
         return
     from rich.console import Console
     from rich.table import Table
@@ -41,19 +47,34 @@ def status(as_of: str | None, as_json: bool) -> None:
     if not streams:
         out.print("nothing landed yet: `siyu pull`, or `make demo` to see it work")
     table = Table()
-    for heading in ("来源 source", "账号 account", "数据流 stream", "最新业务日 newest day",
-                    "拉取于 pulled at (UTC)", "行 rows"):
+    for heading in (
+        "来源 source",
+        "账号 account",
+        "数据流 stream",
+        "最新业务日 newest day",
+        "拉取于 pulled at (UTC)",
+        "行 rows",
+    ):
         table.add_column(heading)
     for row in streams:
-        table.add_row(row["source"], row["account"], row["stream"], row["newest_event_date"],
-                      row["pulled_at"][:16], f"{row['rows']:,}")
+        table.add_row(
+            row["source"],
+            row["account"],
+            row["stream"],
+            row["newest_event_date"],
+            row["pulled_at"][:16],
+            f"{row['rows']:,}",
+        )
     if streams:
         out.print(table)
     for incident in opened:
-        where = "/".join(filter(None, (incident.source, incident.account, incident.channel,
-                                       incident.stream)))
-        out.print(f"[red]● {incident.cause}[/] {where} since {incident.first_date}  "
-                  f"→ siyu repair {incident.id}")
+        where = "/".join(
+            filter(None, (incident.source, incident.account, incident.channel, incident.stream))
+        )
+        out.print(
+            f"[red]● {incident.cause}[/] {where} since {incident.first_date}  "
+            f"→ siyu repair {incident.id}"
+        )
     if not opened:
         out.print("[green]无未恢复事故 no open incident[/]")
     out.print(f"已发布 published: {snapshot.isoformat() if snapshot else 'nothing yet'}")
@@ -66,7 +87,14 @@ def newest_days(commits: list) -> list[dict]:
         key = (commit.source, commit.account, commit.stream)
         if key not in newest or commit.pulled_at > newest[key].pulled_at:
             newest[key] = commit
-    return [{"source": c.source, "account": c.account, "stream": c.stream,
-             "newest_event_date": str(max(c.covered_dates, default="—")),
-             "pulled_at": str(c.pulled_at), "rows": c.rows}
-            for _, c in sorted(newest.items())]
+    return [
+        {
+            "source": c.source,
+            "account": c.account,
+            "stream": c.stream,
+            "newest_event_date": str(max(c.covered_dates, default="—")),
+            "pulled_at": str(c.pulled_at),
+            "rows": c.rows,
+        }
+        for _, c in sorted(newest.items())
+    ]

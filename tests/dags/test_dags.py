@@ -65,17 +65,26 @@ def test_every_task_that_writes_the_warehouse_waits_for_its_pool(dags):
     build = {task.task_id: task.pool for task in dags["build_warehouse"].tasks}
 
     assert {name for name, pool in build.items() if pool == "siyu_warehouse"} == {
-        "build_facts", "fact_gate", "build_marts", "mart_gate", "publish_or_hold"}
+        "build_facts",
+        "fact_gate",
+        "build_marts",
+        "mart_gate",
+        "publish_or_hold",
+    }
     assert dags["backfill_source"].get_task("rebuild").pool == "siyu_warehouse"
 
 
 def test_the_build_waits_for_the_partition_of_every_extract_dag(dags):
-    emitted = {outlet.name for dag_id in EXTRACTS for task in dags[dag_id].tasks
-               for outlet in task.outlets}
+    emitted = {
+        outlet.name for dag_id in EXTRACTS for task in dags[dag_id].tasks for outlet in task.outlets
+    }
     awaited = {asset.name for asset in dags["build_warehouse"].timetable.asset_condition.objects}
 
-    assert emitted == awaited == {"landing_wecom", "landing_content", "landing_ads",
-                                  "landing_commerce"}
+    assert (
+        emitted
+        == awaited
+        == {"landing_wecom", "landing_content", "landing_ads", "landing_commerce"}
+    )
 
 
 def test_the_extract_dags_cover_every_source_once(dags):
@@ -100,8 +109,13 @@ def test_freshness_is_watched_by_a_dag_that_needs_no_other(dags):
 
 def test_dag_files_compute_nothing_at_import():
     for path in DAGS.glob("*.py"):
-        top = [line for line in path.read_text().splitlines() if line.startswith(("import ", "from "))]
+        top = [
+            line for line in path.read_text().splitlines() if line.startswith(("import ", "from "))
+        ]
         modules = {line.split()[1] for line in top}
-        allowed = {"airflow.sdk", "siyu.dag_tasks",
-                   "airflow.providers.standard.operators.trigger_dagrun"}
+        allowed = {
+            "airflow.sdk",
+            "siyu.dag_tasks",
+            "airflow.providers.standard.operators.trigger_dagrun",
+        }
         assert modules <= allowed, path.name

@@ -1,8 +1,8 @@
-"""Every service of docker-compose.yml, run as a plain process with its own command and health check.
+"""Every service of docker-compose.yml as a plain process, with its own command and health check.
 
-No Docker engine is at hand here: the commands, the environment and the health checks of the file are
-what runs, with host names turned into 127.0.0.1 and ports into free ones. What this cannot show (the
-image build, volumes, the network between containers) is said in docs/deploy.md.
+No Docker engine is at hand here: the commands, the environment and the health checks of the file
+are what runs, with host names turned into 127.0.0.1 and ports into free ones. What this cannot
+show (the image build, volumes, the network between containers) is said in docs/deploy.md.
 """
 
 import os
@@ -20,9 +20,14 @@ from siyu.airflow_local import free_port
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SECRETS = {name: "test-only-secret-of-32-bytes-xxxx" for name in (
-    "POSTGRES_PASSWORD", "AIRFLOW_API_SECRET_KEY", "AIRFLOW_JWT_SECRET")} | {
-    "AIRFLOW_FERNET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+ASKED_FOR = (
+    "POSTGRES_PASSWORD",
+    "AIRFLOW_FERNET_KEY",
+    "AIRFLOW_API_SECRET_KEY",
+    "AIRFLOW_JWT_SECRET",
+)
+# 32 url-safe base64 bytes, which a Fernet key must be
+SECRETS = dict.fromkeys(ASKED_FOR, "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 
 
 class Services:
@@ -39,8 +44,9 @@ class Services:
         text = re.sub(r"\$\{SIYU_SANDBOX_URL-([^}]*)\}", r"\1", text)
         text = re.sub(r"postgresql\+psycopg2://\S+", self.database, text)
         for name in ("sandbox", "airflow-apiserver", "0.0.0.0"):
-            text = re.sub(rf"(?<![\w/-]){re.escape(name)}(?=:|$)|(?<=//){name}(?=:)", "127.0.0.1",
-                          text)
+            text = re.sub(
+                rf"(?<![\w/-]){re.escape(name)}(?=:|$)|(?<=//){name}(?=:)", "127.0.0.1", text
+            )
         for port, free in self.ports.items():
             text = re.sub(rf"(?<!\d){port}(?!\d)", str(free), text)
         return text.replace("/var/lib/siyu", str(self.folder / "siyu"))
@@ -48,34 +54,46 @@ class Services:
     def environment(self, service: str) -> dict[str, str]:
         given = COMPOSE["services"][service].get("environment", {})
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "SIYU"))}
-        return clean | {name: self.local(str(value)) for name, value in given.items()} | {
-            "AIRFLOW_HOME": str(self.folder / "airflow"),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-            "AIRFLOW__API__PORT": str(self.ports["8080"]),
-            "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(self.ports["8974"]),
-            "AIRFLOW__API__WORKERS": "1",
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        }
+        return (
+            clean
+            | {name: self.local(str(value)) for name, value in given.items()}
+            | {
+                "AIRFLOW_HOME": str(self.folder / "airflow"),
+                "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+                "AIRFLOW__API__PORT": str(self.ports["8080"]),
+                "AIRFLOW__API__HOST": "127.0.0.1",
+                "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(self.ports["8974"]),
+                "AIRFLOW__API__WORKERS": "1",
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            }
+        )
 
     def start(self, service: str) -> None:
         command = [self.local(part) for part in COMPOSE["services"][service]["command"]]
         log = (self.folder / f"{service}.log").open("wb")
         self.processes[service] = subprocess.Popen(
-            command, env=self.environment(service), stdout=log, stderr=subprocess.STDOUT,
-            cwd=ROOT, start_new_session=True)
+            command,
+            env=self.environment(service),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            start_new_session=True,
+        )
 
     def run(self, service: str) -> None:
         self.start(service)
         assert self.processes[service].wait(180) == 0, self.log(service)
 
     def wait_healthy(self, service: str, within_seconds: float = 120) -> None:
-        check = [self.local(part) for part in COMPOSE["services"][service]["healthcheck"]["test"][1:]]
+        check = [
+            self.local(part) for part in COMPOSE["services"][service]["healthcheck"]["test"][1:]
+        ]
         deadline = time.monotonic() + within_seconds
         while True:
             assert self.processes[service].poll() is None, self.log(service)
-            done = subprocess.run(check, env=self.environment(service), capture_output=True,
-                                  text=True, check=False)
+            done = subprocess.run(
+                check, env=self.environment(service), capture_output=True, text=True, check=False
+            )
             if done.returncode == 0:
                 return
             assert time.monotonic() < deadline, f"{done.stderr[-800:]}\n{self.log(service)}"
@@ -126,15 +144,23 @@ def test_every_service_starts_with_its_command_and_passes_its_health_check(servi
     services.start("sandbox")
     services.wait_healthy("sandbox")
     services.run("airflow-init")
-    airflow = ["airflow-apiserver", "airflow-scheduler", "airflow-dag-processor",
-               "airflow-triggerer"]
+    airflow = [
+        "airflow-apiserver",
+        "airflow-scheduler",
+        "airflow-dag-processor",
+        "airflow-triggerer",
+    ]
     for service in airflow:
         services.start(service)
     for service in airflow:
         services.wait_healthy(service)
 
-    pools = subprocess.run(["airflow", "pools", "list", "--output", "plain"],
-                           env=services.environment("airflow-scheduler"), capture_output=True,
-                           text=True, check=True).stdout
+    pools = subprocess.run(
+        ["airflow", "pools", "list", "--output", "plain"],
+        env=services.environment("airflow-scheduler"),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert re.search(r"siyu_warehouse\s+1\s", pools)
     assert set(COMPOSE["services"]) == {"postgres", *services.processes}

@@ -27,10 +27,13 @@ def write(settings, text):
 
 
 def test_adding_an_account_is_one_line(settings):
-    write(settings, """accounts:
+    write(
+        settings,
+        """accounts:
       - {source: wecom, account: corp_b, options: {corpid: ww2}}
       - {source: wecom, account: corp_a, options: {corpid: ww1}}
-    """)
+    """,
+    )
 
     first, second = load_accounts(settings)
 
@@ -80,11 +83,14 @@ def test_credentials_do_not_show_in_a_log():
     assert "hunter2" not in repr(Account("wecom", "a", credentials={"secret": "hunter2"}))
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("accounts: [{source: wecom}]", "malformed"),
-    ("accounts: [wecom]", "malformed"),
-    ("accounts: [", "not YAML"),
-])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("accounts: [{source: wecom}]", "malformed"),
+        ("accounts: [wecom]", "malformed"),
+        ("accounts: [", "not YAML"),
+    ],
+)
 def test_a_broken_file_says_what_is_wrong(settings, text, said):
     write(settings, text)
 
@@ -100,11 +106,21 @@ def test_without_a_file_the_example_and_the_sandbox_are_offered(settings):
 @responses.activate
 def test_the_sandbox_lists_its_own_accounts(settings):
     settings.sandbox_url = "http://sandbox.test"
-    responses.get("http://sandbox.test/_sandbox/accounts", json={"accounts": [
-        {"source": "wecom", "account": "corp_main", "base_url": "http://sandbox.test",
-         "credentials": {"secret": "x"}}]})
+    responses.get(
+        "http://sandbox.test/_sandbox/accounts",
+        json={
+            "accounts": [
+                {
+                    "source": "wecom",
+                    "account": "corp_main",
+                    "base_url": "http://sandbox.test",
+                    "credentials": {"secret": "x"},
+                }
+            ]
+        },
+    )
 
-    account, = load_accounts(settings)
+    (account,) = load_accounts(settings)
 
     assert (account.base_url, account.secret("secret")) == ("http://sandbox.test", "x")
 

@@ -42,7 +42,10 @@ def test_what_is_not_a_moment_says_how_to_write_one():
 
 def test_days_include_both_ends():
     assert days(date(2026, 2, 27), date(2026, 3, 1)) == [
-        date(2026, 2, 27), date(2026, 2, 28), date(2026, 3, 1)]
+        date(2026, 2, 27),
+        date(2026, 2, 28),
+        date(2026, 3, 1),
+    ]
     assert days(date(2026, 3, 1), date(2026, 2, 28)) == []
 
 

@@ -40,7 +40,8 @@ def test_an_error_says_what_where_and_what_to_do_with_its_exit_code(error, code)
 
     result = CliRunner().invoke(broken, ["--json"])
     assert json.loads(result.stdout) == {
-        "error": {"what": "It broke", "where": "here", "action": "mend it"}}
+        "error": {"what": "It broke", "where": "here", "action": "mend it"}
+    }
     assert result.exit_code == code
 
 
@@ -55,10 +56,16 @@ def test_the_command_line_starts_without_the_heavy_libraries():
     import subprocess
     import sys
 
-    probe = ("import sys; from click.testing import CliRunner; from siyu.cli import cli;"
-             "CliRunner().invoke(cli, ['--help']);"
-             "print([m for m in ('dbt', 'great_expectations', 'airflow', 'pandas', 'duckdb') "
-             "if m in sys.modules])")
+    probe = (
+        "import sys; from click.testing import CliRunner; from siyu.cli import cli;"
+        "CliRunner().invoke(cli, ['--help']);"
+        "print([m for m in ('dbt', 'great_expectations', 'airflow', 'pandas', 'duckdb') "
+        "if m in sys.modules])"
+    )
 
-    assert subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True,
-                          check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", probe], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
