@@ -1,0 +1,178 @@
+"""The HTTP application: vendors, robot, and the control of clock and faults."""
+
+import html
+from collections.abc import Callable
+from datetime import datetime
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from sandbox.drops import Drops
+from sandbox.parameters import CHANNELS
+from sandbox.robot import ROBOT_KEY, Robot
+from sandbox.state import State
+from sandbox.timeline import iso, to_ms
+from sandbox.vendors import tencent, wecom, weixin
+from sandbox.vendors.store import Store
+from siyu.errors import SiyuError, UsageError
+
+
+class Sandbox:
+    """All stand-ins over one state."""
+
+    def __init__(self, state: State, *, rate_limit_scale: float = 1.0,
+                 robot_per_minute: int = 20) -> None:
+        """Deliver what is due at the clock's present, then be ready to serve."""
+        self.state = state
+        self.drops = Drops(state)
+        self.wecom = wecom.WeCom(state, rate_limit_scale=rate_limit_scale)
+        self.weixin_tokens = weixin.WeixinTokens(state, rate_limit_scale=rate_limit_scale)
+        self.official_account = weixin.OfficialAccount(state, self.weixin_tokens)
+        self.store = Store(state, self.weixin_tokens)
+        self.tencent = tencent.TencentAds(state, rate_limit_scale=rate_limit_scale)
+        self.robot = Robot(state, per_minute=robot_per_minute)
+        self.drops.deliver()
+        state.save()
+
+    def application(self) -> Starlette:
+        """The ASGI application."""
+        control = [
+            Route("/", self._index),
+            Route("/_sandbox/health", self._control(self._health), methods=["GET"]),
+            Route("/_sandbox/accounts", self._control(self._accounts), methods=["GET"]),
+            Route("/_sandbox/clock", self._control(self._clock), methods=["GET", "PUT"]),
+            Route("/_sandbox/faults", self._control(self._faults),
+                  methods=["GET", "POST", "DELETE"]),
+        ]
+        vendors = (self.wecom, self.weixin_tokens, self.official_account, self.store,
+                   self.tencent, self.robot)
+        return Starlette(routes=control + [r for v in vendors for r in v.routes()])
+
+    # -------------------------------------------------------------------------------- control
+    @staticmethod
+    def _control(handler: Callable) -> Callable:
+        async def endpoint(request: Request) -> Response:
+            try:
+                content = await request.body()
+                body = orjson.loads(content) if content else {}
+                if not isinstance(body, dict):
+                    raise UsageError("The body must be a JSON object")
+                result, status = handler(request, body), 200
+            except orjson.JSONDecodeError:
+                result, status = _problem(UsageError("The body is not JSON")), 400
+            except SiyuError as error:
+                result, status = _problem(error), 400
+            return Response(orjson.dumps(result), status, media_type="application/json")
+
+        return endpoint
+
+    def _health(self, *_: object) -> dict:
+        world = self.state.world
+        return {"status": "ok", "now": iso(self.state.now_ms),
+                "world": {"size": world.size.name, "seed": world.seed,
+                          "first_date": str(world.calendar.days[0]),
+                          "last_date": str(world.calendar.days[-1])}}
+
+    def _clock(self, request: Request, body: dict) -> dict:
+        if request.method == "GET":
+            return {"now": iso(self.state.now_ms)}
+        try:
+            moment = datetime.fromisoformat(body["now"])
+        except (KeyError, TypeError, ValueError):
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise UsageError("The clock needs a moment with a time zone",
+                             action='send {"now": "2026-04-13T10:30:00+08:00"}')
+        return self.move_clock(to_ms(moment), force=bool(body.get("force")))
+
+    def move_clock(self, now_ms: int, *, force: bool = False) -> dict:
+        """Move the virtual present; drops that are due appear, on the way back they go."""
+        state, removed = self.state, 0
+        if now_ms < state.now_ms:
+            if not force:
+                raise UsageError(
+                    f"The clock stands at {iso(state.now_ms)} and does not go back to "
+                    f"{iso(now_ms)}", action="add --force (drops of the future are removed, "
+                                             "tokens become invalid)")
+            state.now_ms = now_ms
+            state.tokens.clear()
+            for fault in state.faults:
+                fault.added_ms = min(fault.added_ms, now_ms)
+                if fault.cleared_ms is not None:
+                    fault.cleared_ms = min(fault.cleared_ms, now_ms)
+            state.changed()
+            removed = self.drops.take_back()
+        state.now_ms = now_ms
+        state.changed()
+        written = self.drops.deliver()
+        state.save()
+        return {"now": iso(state.now_ms), "drops_written": written, "drops_removed": removed}
+
+    def _faults(self, request: Request, body: dict) -> dict:
+        state = self.state
+        if request.method == "POST":
+            return state.add_fault(body).describe(state.now_ms)
+        if request.method == "DELETE":
+            number = request.query_params.get("id") or body.get("id")
+            if number is not None and not str(number).isdigit():
+                raise UsageError(f"'{number}' is no number of a fault",
+                                 action="list them with `siyu sandbox fault list`")
+            cleared = state.clear_faults(int(number) if number is not None else None)
+            self.drops.deliver()
+            state.save()
+            return {"cleared": [f.id for f in cleared]}
+        return {"faults": [f.describe(state.now_ms) for f in state.faults]}
+
+    def _accounts(self, request: Request, _: dict) -> dict:
+        base = str(request.base_url).rstrip("/")
+        since = self.state.world.first_day_text
+
+        def entry(source: str, account: str, name: str, options: dict,
+                  credentials: dict) -> dict:
+            return {"source": source, "account": account, "base_url": base, "name_zh": name,
+                    "options": {**options, "since": since}, "credentials": credentials}
+
+        accounts = [
+            entry("wecom", "corp_main", "企业微信（主体）", {"corpid": wecom.CORPID},
+                  {"secret": wecom.SECRET}),
+            entry("wechat_oa", "oa_main", "公众号（主号）", {"appid": weixin.OA_APPID},
+                  {"secret": weixin.OA_SECRET}),
+            entry("wechat_store", "shop_main", "微信小店（主店）", {"appid": weixin.STORE_APPID},
+                  {"secret": weixin.STORE_SECRET}),
+            *(entry("tencent_ads", account, f"腾讯广告 {account}",
+                    {"client_id": tencent.CLIENT_ID, "account_id": account},
+                    {"client_secret": tencent.CLIENT_SECRET,
+                     "refresh_token": self.tencent.refresh_token_of(account)})
+              for account in tencent.AD_ACCOUNTS),
+            entry("page_events", "h5_main", "H5 埋点", {
+                "drop_address": str(self.drops.folder.absolute())}, {}),
+        ]
+        return {"accounts": accounts,
+                "robot_webhook": f"{base}/cgi-bin/webhook/send?key={ROBOT_KEY}"}
+
+    # ---------------------------------------------------------------------------------- index
+    async def _index(self, _: Request) -> Response:
+        health = self._health()
+        world = health["world"]
+        links = (("/robot", "群机器人收到的消息 · what the group robot received"),
+                 ("/_sandbox/health", "状态 · health"), ("/_sandbox/clock", "虚拟时钟 · clock"),
+                 ("/_sandbox/faults", "故障 · faults"), ("/_sandbox/accounts", "账号 · accounts"))
+        items = "".join(f'<li><a href="{path}">{path}</a> {text}</li>' for path, text in links)
+        channels = "、".join(f"{c.name_zh} <code>{c.channel_id}</code>" for c in CHANNELS)
+        return HTMLResponse(
+            '<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>Siyu 沙箱</title>'
+            '<body style="font:15px/1.7 sans-serif;max-width:720px;margin:40px auto;'
+            'padding:0 16px"><h1>Siyu 沙箱 <small>sandbox</small></h1>'
+            "<p>企业微信、公众号、微信小店、腾讯广告和 H5 埋点的本地替身：数据会晚到，也会被修订。<br>"
+            "Local stand-ins of the vendor APIs, with data that comes late and is revised.</p>"
+            f"<p>世界 world：{html.escape(world['size'])}，种子 seed {world['seed']}，"
+            f"{world['first_date']} – {world['last_date']}<br>虚拟时间 now："
+            f"{html.escape(health['now'])}</p><p>渠道 channels：{channels}</p>"
+            f"<ul>{items}</ul></body></html>")
+
+
+def _problem(error: SiyuError) -> dict:
+    return {"error": {"what": error.what, "where": error.where, "action": error.action}}

@@ -1,0 +1,43 @@
+"""Rate limits, counted on real time: the virtual clock stands still while requests run."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+
+class RateLimit:
+    """At most `per_minute` calls in any 60 seconds for each key.
+
+    With `block_seconds`, going over blocks the key for that long, as WeCom does.
+    """
+
+    def __init__(self, per_minute: int, *, scale: float = 1.0, block_seconds: float = 0.0,
+                 timer: Callable[[], float] = time.monotonic) -> None:
+        """A scale of 0 switches the limit off."""
+        self.limit = max(1, int(per_minute * scale)) if scale else 0
+        self._block_seconds = block_seconds
+        self._timer = timer
+        self._calls: dict[str, deque[float]] = {}
+        self._blocked_until: dict[str, float] = {}
+
+    def allows(self, key: str) -> bool:
+        """Count a call and say whether it may pass; refused calls are not counted."""
+        if not self.limit:
+            return True
+        now = self._timer()
+        if self._blocked_until.get(key, 0.0) > now:
+            return False
+        calls = self._calls.setdefault(key, deque())
+        while calls and calls[0] <= now - 60:
+            calls.popleft()
+        if len(calls) >= self.limit:
+            self._blocked_until[key] = now + self._block_seconds
+            return False
+        calls.append(now)
+        return True
+
+    def remaining_percent(self, key: str) -> int:
+        """Share of the minute's calls that is left."""
+        if not self.limit:
+            return 100
+        return int(100 * (1 - len(self._calls.get(key, ())) / self.limit))

@@ -1,0 +1,131 @@
+"""What is planted in the world: sizes, channels, arrival curves, effects of known size.
+
+Everything that a mart should find again is a number on this page.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import numpy as np
+
+from siyu.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Size:
+    """How big a world is; `page_scale` 1 gives about 3,300 page events a day."""
+
+    name: str
+    customers: int
+    days: int
+    staff: int
+    groups: int
+    page_scale: float
+    first_day: date = date(2026, 3, 2)
+
+
+SIZES = {
+    "small": Size("small", 800, 60, 12, 20, 0.35),
+    "demo": Size("demo", 5_000, 120, 40, 120, 1.0),
+    "large": Size("large", 1_000_000, 400, 800, 5_000, 5.0),
+}
+
+
+def size_named(name: str, **changes: object) -> Size:
+    """A size by name, some of its figures changed (customers=, days=, ...)."""
+    if name not in SIZES:
+        raise UsageError(f"There is no world of size '{name}'",
+                         action=f"choose one of: {', '.join(SIZES)}")
+    return replace(SIZES[name], **changes)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Where people come from. Rates: click per view, add and lead form per click."""
+
+    channel_id: str
+    name_zh: str
+    utm_medium: str
+    views_per_day: float
+    click_rate: float
+    add_rate: float
+    lead_rate: float
+    add_way: int
+    base_share: float  # share of the customers who were there before the period
+    site_set: str = ""
+    contents: tuple[str, ...] = field(default=("poster", "banner", "text"))
+
+
+# add_rate of live-stream posters against articles: 15 % against 8 % (world.md, scan-to-add)
+CHANNELS = (
+    Channel("tencent_moments", "朋友圈广告", "paid", 440, .19, .042, .20, 16, .14,
+            "SITE_SET_MOMENTS"),
+    Channel("tencent_channels", "视频号广告", "paid", 350, .16, .038, .19, 16, .10,
+            "SITE_SET_CHANNELS"),
+    Channel("tencent_wechat", "公众号与小程序广告", "paid", 290, .16, .036, .18, 16, .08,
+            "SITE_SET_WECHAT"),
+    Channel("official_account", "公众号文章", "article", 330, .15, .08, .18, 1, .18,
+            contents=("article_tail", "article_card", "menu")),
+    Channel("live_stream", "直播间海报", "live", 370, .13, .15, .22, 1, .12,
+            contents=("live_poster", "live_card")),
+    Channel("short_video", "短视频", "video", 285, .15, .05, .16, 1, .09,
+            contents=("video_link", "video_bio")),
+    Channel("community", "社群", "group", 260, .20, .06, .24, 4, .13,
+            contents=("group_post", "group_notice")),
+    Channel("partner", "合作伙伴", "referral", 250, .14, .03, .26, 1, .06,
+            contents=("partner_page", "partner_qr")),
+    # a few events a day, true zeros on some days
+    Channel("organic", "自然流量", "none", 2.2, .30, .05, .20, 2, .10, contents=("direct",)),
+)
+CHANNEL_IDS = tuple(c.channel_id for c in CHANNELS)
+SITE_SETS = {c.site_set: c.channel_id for c in CHANNELS if c.site_set}
+CAMPAIGNS = ("spring26", "mayday26", "skincare", "members", "evergreen")
+DEVICES = ("ios", "android", "pc")
+EVENT_TYPES = ("page_view", "link_click", "lead_form", "booking", "redemption")
+# adds without a page visit (phone search, name card, colleague), per day at scale 1
+DIRECT_ADDS_PER_DAY = 2.5
+ORGANIC_ADD_WAYS = (2, 3, 6, 201)
+
+# ------------------------------------------------------------------ how data arrives (world.md)
+# share known d days after the business day, index = d
+VIEW_CURVE = np.array([.97, 1.])
+FUNNEL_CURVE = np.array([.40, .52, .60, .78, .92, .99, .995, 1.])
+# d1..d30 of an article's reads; the row of stat day k holds ARTICLE_CURVE[k]
+_KNOWN_ARTICLE = {1: .55, 2: .72, 3: .81, 4: .87, 5: .91, 6: .93, 7: .95}
+_KNOWN_CONVERSION = {0: .45, 1: .63, 2: .74, 3: .82, 4: .87, 5: .91, 6: .93, 7: .95}
+
+
+def _with_tail(known: dict[int, float], last_day: int = 30) -> np.ndarray:
+    """Fill d8..d30 between the last known share and 1, ever more slowly."""
+    first, knee = min(known), max(known)
+    tail = [1 - (1 - known[knee]) * ((last_day - d) / (last_day - knee)) ** 1.7
+            for d in range(knee + 1, last_day + 1)]
+    return np.array([known[d] for d in range(first, knee + 1)] + tail)
+
+
+ARTICLE_CURVE = _with_tail(_KNOWN_ARTICLE)
+CONVERSION_CURVE = _with_tail(_KNOWN_CONVERSION)
+# strength of the day-to-day noise: Beta with this sum of parameters (larger is calmer)
+ARRIVAL_CONCENTRATION = 150.0
+# partners report in batches on days 3 to 5, fewer of them at weekends and on holidays
+BATCH_DELAYS = (3, 4, 5)
+REST_DAY_BATCH_FACTOR = 0.6
+
+# ------------------------------------------------------------------------------------- effects
+COST_GROWTH_PER_MONTH = 0.03
+HIGH_INTERACTION_GROUP_SHARE = 0.12
+REPURCHASE_LIFT_HIGH_INTERACTION = 1.47
+LOSS_FACTOR_INTERACTIVE = 0.37
+DEAL_RATE_BY_LAYER = {"high_value": 1.30, "middle": 1.0, "long_tail": 0.80}
+LAYER_SHARES = (0.15, 0.35, 0.50)
+EVENING_OPEN_RATE_LIFT = 1.12
+TUTORIAL_INTERACTION_LIFT = 1.20
+CONTENT_MIX = {"value": .55, "promotion": .35, "interaction": .06, "brand": .04}
+REFUND_SHARE = 0.06
+REFUND_MEDIAN_DAYS = 4.0
+FIRST_RESPONSE_MEDIAN_SECONDS = 95.0
+WEEKEND_RESPONSE_FACTOR = 1.5
+REVISED_STAFF_DAYS_SHARE = 0.01
+UNIONID_SHARE = 0.95
+SECOND_STAFF_SHARE = 0.08
+UNKNOWN_PROFILE_SHARE = 0.20

@@ -1,0 +1,1 @@
+"""One module per vendor: its envelope, its tokens, its endpoints."""
