@@ -5,7 +5,7 @@ each once; a listing (and the size and time of each document) tells what is new.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from datetime import UTC, date, datetime
@@ -229,7 +229,7 @@ class Manifest:
                             action="restore it from a backup, or delete it and pull its window "
                                    "again: the files it names then no longer count") from None
 
-    def _frame(self, name: str, as_of: datetime | None, rows_of) -> "pd.DataFrame":
+    def _frame(self, name: str, as_of: datetime | None, rows_of: Callable) -> "pd.DataFrame":
         import pandas as pd
 
         commits = self._all()

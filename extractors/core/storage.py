@@ -39,6 +39,10 @@ class Storage:
         """The address of a file, as DuckDB or pyarrow open it."""
         return f"{self.address}/{path}"
 
+    def exists(self) -> bool:
+        """Whether a local address is there; object stores have no folders to ask for."""
+        return not self.is_local or self._root.is_dir()
+
     def read(self, path: str) -> bytes:
         """The whole file.
 
@@ -53,9 +57,9 @@ class Storage:
         """Every file below a folder: path -> (size, stamp of its last change)."""
         if self.is_local:
             found: dict[str, tuple] = {}
-            _scan(str(self._root / folder), folder, suffix, found)
+            _scan(str(self._root / folder), f"{folder}/" if folder else "", suffix, found)
             return found
-        root = f"{self._remote_root}/{folder}"
+        root = f"{self._remote_root}/{folder}".rstrip("/")
         self._fs.invalidate_cache(root)
         try:
             entries = self._fs.find(root, detail=True)
@@ -122,9 +126,9 @@ def _scan(folder: str, relative: str, suffix: str, found: dict[str, tuple]) -> N
         return
     with entries:
         for entry in entries:
-            path = f"{relative}/{entry.name}"
+            path = relative + entry.name
             if entry.is_dir():
-                _scan(entry.path, path, suffix, found)
+                _scan(entry.path, f"{path}/", suffix, found)
             elif entry.name.endswith(suffix):
                 stat = entry.stat()
                 found[path] = (stat.st_size, stat.st_mtime_ns)

@@ -11,6 +11,7 @@ from extractors.core.stream import Kind, Stream, columns
 if TYPE_CHECKING:
     from extractors.core.context import PullContext
 
+LANES = 4
 COUNTERS = ("read_user", "share_user", "zaikan_user", "like_user", "comment_count",
             "collection_user", "praise_money", "read_subscribe_user")
 
@@ -46,7 +47,27 @@ class ArticleTotalDetail(Stream):
 
     def extract(self, pull: "PullContext") -> None:
         """One call per day of publication."""
-        raise NotImplementedError
+        from extractors.core.errors import ApiError, Reaction
+
+        def read(day: date) -> list[dict] | None:
+            body = {"begin_date": day.isoformat(), "end_date": day.isoformat()}
+            try:
+                answer = pull.client.post(self.endpoint, body)
+            except ApiError as error:
+                if error.reaction != Reaction.NOT_READY:
+                    raise
+                return None
+            return [{**detail, **article, "is_delay": bool(answer.get("is_delay"))}
+                    for article in answer.get("list") or ()
+                    for detail in article.get("detail_list") or ()]
+
+        for day, rows in zip(pull.dates, pull.map(read, pull.dates, LANES), strict=True):
+            if rows is None:
+                pull.not_ready(day)
+                continue
+            if shifted := {row.get("ref_date") for row in rows} - {day.isoformat(), None}:
+                pull.warn("shifted_day", f"asked for {day}, got {', '.join(sorted(shifted))}")
+            pull.land(day, rows)
 
     def arrivals(self, table: pa.Table) -> Iterable[tuple[str, str, float]]:
         """Readers so far: the newest stat_date of each article, summed over articles."""

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from extractors.core.stream import Kind, Stream, columns
+from extractors.wecom.members import land_per_member
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from extractors.core.context import PullContext
 
 SOURCE = "wecom"
@@ -34,7 +37,12 @@ class GroupChat(Stream):
 
     def extract(self, pull: "PullContext") -> None:
         """Every page of the list."""
-        raise NotImplementedError
+        from extractors.core.paging import Cursor
+
+        # `limit` is required here, and 1,000 is the most it takes
+        pages = Cursor().pages(lambda page: pull.client.post(self.endpoint,
+                                                             {"limit": 1000, **page}))
+        pull.land(pull.today, [row for page in pages for row in page.get("group_chat_list") or ()])
 
 
 class GroupStatistic(Stream):
@@ -64,4 +72,12 @@ class GroupStatistic(Stream):
 
     def extract(self, pull: "PullContext") -> None:
         """One call per owner and window of 30 days."""
-        raise NotImplementedError
+
+        def ask(owner: str, begin: int, end: int) -> "Iterator[dict]":
+            answer = pull.client.post(self.endpoint, {
+                "day_begin_time": begin, "day_end_time": end,
+                "owner_filter": {"userid_list": [owner]}})
+            for item in answer.get("items") or ():
+                yield {"stat_time": item["stat_time"], **(item.get("data") or {})}
+
+        land_per_member(pull, "owner", COUNTERS, ask)

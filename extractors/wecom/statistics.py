@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from extractors.core.stream import Kind, Stream, columns
+from extractors.wecom.members import land_per_member
 
 if TYPE_CHECKING:
     from extractors.core.context import PullContext
@@ -41,4 +42,10 @@ class UserBehavior(Stream):
 
     def extract(self, pull: "PullContext") -> None:
         """One call per member and window of 30 days."""
-        raise NotImplementedError
+
+        def ask(userid: str, start: int, end: int) -> list[dict]:
+            answer = pull.client.post(
+                self.endpoint, {"userid": [userid], "start_time": start, "end_time": end})
+            return answer.get("behavior_data") or []
+
+        land_per_member(pull, "userid", COUNTERS, ask)

@@ -1,0 +1,168 @@
+"""What a stream is given while it is pulled: what to read, how to ask, where to put rows."""
+
+import importlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extractors.core.clock import PullClock
+from extractors.core.landing import Landing
+from extractors.core.manifest import Arrival, Commit, ControlTotal, Manifest
+from extractors.core.parse import business_dates, to_table
+from extractors.core.privacy import Privacy
+from extractors.core.ratelimit import RateLimiter
+from extractors.core.stream import Stream
+from extractors.core.tokens import TokenCache
+from siyu.accounts import Account
+
+QUARANTINE = "_quarantine"
+# enough of the rejected rows to see what is wrong; the count tells how many there were
+QUARANTINED_ROWS = 10_000
+
+
+@dataclass
+class PullContext:
+    """One pull of one stream of one account.
+
+    Attributes:
+        dates: the business days asked for.
+        is_explicit: the caller named the window (a backfill), it was not derived.
+        since: for events: the moment of the last pull, None on the first or in a backfill.
+        commits: earlier commits of this stream and account, oldest first.
+    """
+
+    stream: Stream
+    account: Account
+    dates: list[date]
+    is_explicit: bool
+    since: datetime | None
+    commits: list[Commit]
+    clock: PullClock
+    manifest: Manifest
+    landing: Landing
+    privacy: Privacy
+    limiter: RateLimiter
+    tokens: TokenCache
+    unanswered: set[date] = field(default_factory=set)
+    incomplete: set[date] = field(default_factory=set)
+    control_totals: list[ControlTotal] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
+    unknown_fields: set[str] = field(default_factory=set)
+    rejected: list[dict] = field(default_factory=list)
+    rejected_rows: int = 0
+    unreadable: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    _client: Any = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def today(self) -> date:
+        """The business day of the pull."""
+        return self.clock.today
+
+    @property
+    def where(self) -> str:
+        """Source, account and stream, for messages."""
+        return f"{self.stream.source}/{self.account.account} {self.stream.name}"
+
+    @property
+    def client(self) -> Any:
+        """The vendor's client, made on first use by `extractors.<source>.client.connect`."""
+        if self._client is None:
+            module = importlib.import_module(f"extractors.{self.stream.source}.client")
+            self._client = module.connect(self)
+        return self._client
+
+    @property
+    def requests(self) -> int:
+        """Calls made so far."""
+        return self._client.requests if self._client else 0
+
+    def windows(self) -> Iterator[tuple[date, date]]:
+        """The days asked for, in spans that one call may have."""
+        start = end = None
+        for day in self.dates:
+            if start is not None and (day - start).days >= self.stream.max_window_days:
+                yield start, end
+                start = None
+            start, end = start or day, day
+        if start is not None:
+            yield start, end
+
+    def land(self, day: date, rows: list[dict]) -> pa.Table:
+        """Type, pseudonymise and keep a day's rows; returns what was kept."""
+        table = self.typed(rows)
+        self.landing.add(day, table)
+        return table
+
+    def land_events(self, table: pa.Table, time_column: str) -> None:
+        """Keep typed events, each under the business day of its own time."""
+        dates = business_dates(table[time_column])
+        for day in pc.unique(dates).to_pylist():
+            self.landing.add(day, table.filter(pc.equal(dates, day)))
+
+    def typed(self, rows: list[dict]) -> pa.Table:
+        """Rows in the stream's columns; rows without a key are rejected and counted."""
+        with self._lock:
+            return self._typed(rows)
+
+    def _typed(self, rows: list[dict]) -> pa.Table:
+        parsed = to_table(self.stream, rows, self.privacy)
+        self.unknown_fields |= parsed.unknown_fields
+        for column, count in parsed.unreadable.items():
+            self.unreadable[column] = self.unreadable.get(column, 0) + count
+        if parsed.without_key:
+            self.reject({"reason": f"no {' or '.join(self.stream.primary_key)}",
+                         "rows": parsed.without_key}, parsed.without_key)
+        return parsed.table
+
+    def not_ready(self, day: date, *, is_incomplete: bool = False) -> None:
+        """The source has not computed this day; incomplete: what it gave is landed all the same."""
+        (self.incomplete if is_incomplete else self.unanswered).add(day)
+
+    def control(self, day: date, measure: str, platform: float | None, detail: float) -> None:
+        """Note the platform's own total of a day beside the sum of what it gave in detail."""
+        self.control_totals.append(ControlTotal(day, measure, platform, detail))
+
+    def warn(self, name: str, detail: str) -> None:
+        """Say something that a person should know; it stays in the commit."""
+        self.warnings.append(f"{name}: {detail}")
+
+    def reject(self, evidence: dict, rows: int = 1) -> None:
+        """Quarantine a row that cannot be read. Evidence must hold nothing personal."""
+        self.rejected_rows += rows
+        if len(self.rejected) < QUARANTINED_ROWS:
+            self.rejected.append(evidence)
+
+    def map(self, function: Callable, items: Iterable, lanes: int) -> list:
+        """Call `function` on every item, `lanes` at a time; the first failure stops the rest."""
+        items = list(items)
+        if lanes <= 1 or len(items) <= 1:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(min(lanes, len(items)), thread_name_prefix="pull") as pool:
+            futures = [pool.submit(function, item) for item in items]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            failed = next((f for f in futures if f.done() and f.exception()), None)
+            if failed:
+                pool.shutdown(cancel_futures=True)
+                failed.result()
+            return [future.result() for future in futures]
+
+    def write_quarantine(self) -> None:
+        """Put the rejected rows aside, where no reader looks."""
+        if not self.rejected:
+            return
+        name = PurePosixPath(self.landing.path(self.today)).name.replace(".parquet", ".jsonl")
+        path = f"{QUARANTINE}/{self.stream.source}/{self.stream.name}/{name}"
+        self.landing.storage.write_atomically(
+            path, b"".join(orjson.dumps(row) + b"\n" for row in self.rejected))
+        self.warn("rejected_rows", f"{self.rejected_rows} rows could not be read; see {path}")

@@ -1,0 +1,253 @@
+"""Pulls: from what is due to a committed landing. The command line and the DAGs call these."""
+
+import hashlib
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from filelock import FileLock
+
+from extractors.core.clock import PullClock
+from extractors.core.context import PullContext
+from extractors.core.errors import MalformedAnswerError
+from extractors.core.landing import Landing, schema_fingerprint
+from extractors.core.manifest import Arrival, Commit, Manifest
+from extractors.core.privacy import Privacy
+from extractors.core.ratelimit import RateLimiter
+from extractors.core.stream import Kind, Stream
+from extractors.core.tokens import TokenCache
+from extractors.core.windows import check_window, due_dates, due_window
+from extractors.registry import select_streams
+from siyu.accounts import Account, load_accounts, pseudonym_key, select
+from siyu.calendar import aware, days
+from siyu.errors import ConfigurationError, SiyuError, UsageError
+from siyu.settings import SANDBOX_PSEUDONYM_KEY, Settings
+
+__all__ = ["PullResult", "backfill", "due_streams", "due_window", "pull", "pull_all"]
+
+# orders change while a list is read, and clocks differ: windows of change overlap by this much
+OVERLAP = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class PullResult:
+    """What became of one stream of one account; commit None without error: nothing was due."""
+
+    source: str
+    account: str
+    stream: str
+    commit: Commit | None = None
+    error: SiyuError | None = None
+
+
+Progress = Callable[[PullResult], None]
+# what reading an answer of an unexpected shape raises
+_SHAPE_FAILURES = (LookupError, TypeError, ValueError, AttributeError)
+
+
+def due_streams(accounts: list[Account], source: str | None = None,
+                stream: str | None = None) -> list[tuple[Account, Stream]]:
+    """Every (account, stream) of the given accounts, narrowed by source and stream name.
+
+    Raises:
+        UsageError: no stream has that name.
+    """
+    streams = select_streams(source, stream)
+    return [(account, one) for account in accounts for one in streams
+            if one.source == account.source]
+
+
+def pull(settings: Settings, account: Account, stream: Stream, *, as_of: datetime,
+         window: tuple[date, date] | None = None,
+         on_progress: Progress | None = None) -> Commit | None:
+    """Pull one stream of one account; land and commit it, whole or not at all.
+
+    Args:
+        settings: where the landing and the shared state are.
+        account: whose data.
+        stream: what of it.
+        as_of: the present moment; a rerun at the same moment finds its own commit and does nothing.
+        window: first and last business day (of the event, for events); None = what is due.
+        on_progress: told once, when it is done.
+
+    Returns:
+        The commit, or None when nothing is due.
+
+    Raises:
+        UsageError: the window is impossible.
+        SiyuError: the source, the account or the disk failed; nothing of this pull counts.
+    """
+    as_of = aware(as_of).replace(microsecond=0)
+    if window:
+        check_window(stream, account, *window, as_of)
+    manifest = Manifest(settings.landing_address)
+    lock = settings.work("locks", f"{stream.address}.{account.account}.lock")
+    # two pulls of one stream would both land the same rows: the second waits, then finds the commit
+    with FileLock(lock, mode=0o600):
+        dates = days(*window) if window else due_dates(stream, account, manifest, as_of)
+        if not dates:
+            return None
+        commit = _pull(settings, account, stream, manifest, as_of, dates, bool(window))
+    if on_progress:
+        on_progress(PullResult(stream.source, account.account, stream.name, commit))
+    return commit
+
+
+def pull_all(settings: Settings, *, as_of: datetime, source: str | None = None,
+             account: str | None = None, stream: str | None = None,
+             window: tuple[date, date] | None = None,
+             connection: Callable[[str], dict] | None = None,
+             on_progress: Progress | None = None) -> list[PullResult]:
+    """Pull every due stream of every account, several at once.
+
+    One stream's failure does not stop the others: it is in its result.
+
+    Raises:
+        UsageError: no such source, account or stream, or an impossible window; nothing was pulled.
+        ConfigurationError: the accounts cannot be read.
+    """
+    if source or stream:
+        select_streams(source, stream)
+    accounts = select(load_accounts(settings, connection=connection), source, account)
+    work = due_streams(accounts, source, stream)
+    if not work:
+        raise UsageError(f"No configured account has a stream '{stream}'",
+                         action="see `siyu pull --help`, or add the account")
+    if window:
+        # a list's present state has no past: only one that is named is refused
+        work = [(a, s) for a, s in work if stream or s.kind != Kind.ENTITY]
+        for one, its_stream in work:
+            check_window(its_stream, one, *window, aware(as_of))
+
+    def run(item: tuple[Account, Stream]) -> PullResult:
+        one, its_stream = item
+        try:
+            commit = pull(settings, one, its_stream, as_of=as_of, window=window)
+            result = PullResult(one.source, one.account, its_stream.name, commit)
+        except SiyuError as error:
+            result = PullResult(one.source, one.account, its_stream.name, error=error)
+        if on_progress:
+            on_progress(result)
+        return result
+
+    with ThreadPoolExecutor(settings.pull_workers, thread_name_prefix="stream") as pool:
+        return list(pool.map(run, work))
+
+
+def backfill(settings: Settings, *, as_of: datetime, first: date, last: date,
+             source: str | None = None, stream: str | None = None, account: str | None = None,
+             connection: Callable[[str], dict] | None = None,
+             on_progress: Progress | None = None) -> list[Commit]:
+    """Pull a window again, for every stream that has a past; a failure is raised at the end.
+
+    Returns:
+        The commits.
+
+    Raises:
+        SiyuError: a stream failed; the others were pulled and committed.
+    """
+    results = pull_all(settings, as_of=as_of, source=source, account=account, stream=stream,
+                       window=(first, last), connection=connection, on_progress=on_progress)
+    for result in results:
+        if result.error:
+            raise result.error
+    return [result.commit for result in results if result.commit]
+
+
+def run_id_of(stream: Stream, account: str, as_of: datetime, first: date, last: date) -> str:
+    """Names a pull: the same question at the same moment is the same pull."""
+    text = f"{stream.source}|{stream.name}|{account}|{as_of.isoformat()}|{first}|{last}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _pull(settings: Settings, account: Account, stream: Stream, manifest: Manifest,
+          as_of: datetime, dates: list[date], is_explicit: bool) -> Commit:
+    clock = PullClock(as_of)
+    run_id = run_id_of(stream, account.account, clock.as_of, dates[0], dates[-1])
+    landing = Landing(stream, account.account, clock.as_of, run_id, manifest.storage)
+    earlier = [c for c in manifest.commits(stream.source, stream.name, account.account)
+               if c.pulled_at <= as_of]
+    if done := next((c for c in earlier if c.run_id == run_id), None):
+        return done
+    limiter = RateLimiter(settings.work("limits", "_").parent, clock.wall, clock.sleep)
+    context = PullContext(
+        stream=stream, account=account, dates=dates, is_explicit=is_explicit,
+        since=earlier[-1].pulled_at - OVERLAP if earlier and not is_explicit else None,
+        commits=earlier, clock=clock, manifest=manifest, landing=landing,
+        privacy=Privacy(_key(settings), settings.root / "vault" / "ids.sqlite"),
+        limiter=limiter, tokens=_tokens(settings))
+    try:
+        stream.extract(context)
+        files = landing.write()
+        context.privacy.save()
+        context.write_quarantine()
+        commit = _commit(context, run_id, files)
+        manifest.add(commit)
+    except BaseException as error:
+        landing.abort()
+        if isinstance(error, _SHAPE_FAILURES):
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            raise MalformedAnswerError(
+                f"An answer does not have the shape of the contract ({type(error).__name__} in "
+                f"{Path(at.filename).name}:{at.lineno})", where=context.where,
+                action="nothing of this pull was committed; compare the answer with the contract "
+                       "and adapt the stream") from error
+        if isinstance(error, OSError):
+            raise SiyuError(f"Landing failed: {error.strerror or type(error).__name__}",
+                            where=f"{context.where} {manifest.address}",
+                            action="check that the landing can be written to, then run the same "
+                                   "command again; nothing of this pull was committed") from error
+        raise
+    finally:
+        limiter.close()
+    return commit
+
+
+def _commit(context: PullContext, run_id: str, files: list) -> Commit:
+    stream, landing = context.stream, context.landing
+    touched = set(landing.tables)
+    if stream.kind == Kind.EVENT:
+        covered = touched | set(context.dates) if context.is_explicit else touched
+        arrivals = context.arrivals
+    else:
+        covered = set(context.dates) - context.unanswered
+        arrivals = [Arrival(day, *values) for day in sorted(covered)
+                    for values in stream.arrivals(landing.day(day))]
+    for column, count in sorted(context.unreadable.items()):
+        context.warn("unreadable_values", f"{count} in {column}; kept as text in _extra")
+    return Commit(
+        source=stream.source, stream=stream.name, kind=str(stream.kind),
+        account=context.account.account, run_id=run_id, pulled_at=context.clock.as_of,
+        started_at=context.clock.as_of, finished_at=context.clock.now(),
+        first_date=context.dates[0], last_date=context.dates[-1],
+        covered_dates=tuple(sorted(covered)), rows=sum(file.rows for file in files),
+        bytes=sum(file.bytes for file in files), requests=context.requests,
+        schema_fingerprint=schema_fingerprint(stream),
+        unknown_fields=tuple(sorted(context.unknown_fields)),
+        not_ready_dates=tuple(sorted(context.unanswered | context.incomplete)),
+        control_totals=tuple(context.control_totals), inputs=tuple(context.inputs),
+        files=tuple(files), arrivals=tuple(arrivals), rejected_rows=context.rejected_rows,
+        warnings=tuple(context.warnings))
+
+
+def _key(settings: Settings) -> bytes:
+    key = pseudonym_key(settings)
+    if key == SANDBOX_PSEUDONYM_KEY.encode() and not settings.sandbox_url:
+        raise ConfigurationError("The sandbox's pseudonym key is public",
+                                 where="SIYU_PSEUDONYM_KEY",
+                                 action="set it to a long random text of your own")
+    return key
+
+
+_TOKENS: dict[str, TokenCache] = {}
+_TOKENS_LOCK = threading.Lock()
+
+
+def _tokens(settings: Settings) -> TokenCache:
+    folder = settings.work("tokens", "_").parent
+    with _TOKENS_LOCK:
+        return _TOKENS.setdefault(str(folder), TokenCache(folder))

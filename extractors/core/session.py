@@ -1,0 +1,183 @@
+"""HTTP with retries: pooled connections, backoff with jitter, permits, holds. Knows no vendor.
+
+Addresses carry tokens and secrets in their query, so no exception of `requests` is ever shown or
+chained, and the connection log is scrubbed.
+"""
+
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+from tenacity.wait import wait_exponential_jitter
+
+from extractors.core.clock import PullClock
+from extractors.core.errors import (
+    ApiError,
+    MalformedAnswerError,
+    Reaction,
+    Rule,
+    UnreachableError,
+    api_error,
+)
+from extractors.core.ratelimit import Rate, RateLimiter
+
+TIMEOUT_SECONDS = (5, 60)
+ATTEMPTS = 4
+POOL = 32
+_SECRET = re.compile(r"((?:access_token|corpsecret|secret|client_secret|refresh_token|key|appid|"
+                     r"corpid|client_id)=)[^&\s\"']+")
+
+
+class _Transient(Exception):  # noqa: N818 - a signal between two functions, never seen outside
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+class _Held(Exception):  # noqa: N818 - likewise
+    def __init__(self, error: ApiError, rule: Rule) -> None:
+        self.error, self.rule = error, rule
+
+
+class Session:
+    """Calls of one app, counted; each answer is a JSON object whose verdict is 'yes'."""
+
+    def __init__(self, *, vendor: str, base_url: str, app: str, rules: dict[int, Rule],
+                 rates: tuple[Rate, ...], limiter: RateLimiter, clock: PullClock,
+                 where: str) -> None:
+        """Take what is the vendor's (rules, rates) and what is the pull's (limiter, clock)."""
+        self.vendor, self.app, self.rules, self.rates = vendor, app, rules, rates
+        self.base_url = base_url.rstrip("/")
+        self.limiter, self.clock, self.where = limiter, clock, where
+        self.requests = 0
+        self._count = threading.Lock()
+        self._http = _http(self.base_url)
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(_Transient), stop=_attempts_used_up,
+            wait=wait_exponential_jitter(initial=0.5, max=30, jitter=0.5),
+            sleep=clock.sleep, reraise=True)
+
+    def call(self, method: str, path: str, *, verdict: Callable[[dict], int],
+             params: Callable[[], dict] = dict, body: dict | None = None,
+             error: type[ApiError] = ApiError) -> dict:
+        """Ask until there is an answer.
+
+        Args:
+            method: GET or POST.
+            path: below the base address; also the endpoint that permits are counted for.
+            verdict: reads the vendor's code from an answer, 0 for yes.
+            params: makes the query anew for each attempt (tokens, nonces).
+            body: sent as raw UTF-8 JSON: some endpoints refuse escapes.
+            error: class of the error when the vendor refuses.
+
+        Raises:
+            ApiError: the vendor refused, with code, meaning and advice.
+            UnreachableError: no answer, or only server errors, after all attempts.
+            MalformedAnswerError: no JSON object, after all attempts.
+        """
+        holds = 0
+        while True:
+            try:
+                return self._retrying(self._once, method, path, verdict, params, body, error)
+            except _Transient as transient:
+                raise transient.error from None
+            except _Held as held:
+                if holds >= len(held.rule.block_seconds):
+                    raise held.error from None
+                self.limiter.block(self.app, path, self.rates, held.rule.block_seconds[holds])
+                holds += 1
+
+    def _once(self, method: str, path: str, verdict: Callable[[dict], int],
+              params: Callable[[], dict], body: dict | None, error: type[ApiError]) -> dict:
+        self.limiter.acquire(self.app, path, self.rates)
+        with self._count:
+            self.requests += 1
+        where = f"{self.where} {path}"
+        try:
+            answer = self._http.request(
+                method, self.base_url + path, params=params(), timeout=TIMEOUT_SECONDS,
+                data=None if body is None else orjson.dumps(body),
+                headers=None if body is None else {"Content-Type": "application/json"})
+            content = answer.content
+        except requests.RequestException as failure:
+            raise _Transient(UnreachableError(
+                f"{self.vendor} cannot be reached ({_kind(failure)})",
+                where=f"{where} at {urlsplit(self.base_url).netloc}",
+                action="check the address in the accounts file, the network and the proxy, then "
+                       "run the same command again")) from None
+        if answer.status_code >= 400:
+            failed = UnreachableError(
+                f"{self.vendor} answers with HTTP {answer.status_code}", where=where,
+                action="run the same command again in some minutes" if answer.status_code >= 429
+                else "check the base address in the accounts file: the path does not exist there")
+            raise _Transient(failed) if answer.status_code in (408, 429) \
+                or answer.status_code >= 500 else failed
+        try:
+            parsed = orjson.loads(content)
+            if not isinstance(parsed, dict):
+                raise TypeError
+            code = verdict(parsed)
+        except (ValueError, TypeError):
+            raise _Transient(MalformedAnswerError(
+                f"{self.vendor} sent an answer that is not a JSON object ({len(content)} bytes)",
+                where=where, action="nothing of this pull was landed; run the same command again, "
+                                    "and if it stays, look for a proxy that changes answers")
+            ) from None
+        if code:
+            self._refuse(code, where, error)
+        return parsed
+
+    def _refuse(self, code: int, where: str, kind: type[ApiError]) -> None:
+        refused = api_error(self.vendor, self.rules, code, where, kind)
+        if refused.reaction == Reaction.BACKOFF:
+            raise _Transient(refused)
+        if refused.reaction == Reaction.WAIT:
+            raise _Held(refused, self.rules[code])
+        raise refused
+
+
+def _attempts_used_up(state: RetryCallState) -> bool:
+    return state.attempt_number >= ATTEMPTS
+
+
+def _kind(failure: requests.RequestException) -> str:
+    # only the class: the text holds the address, and the address holds the secret
+    return type(failure).__name__
+
+
+_SESSIONS: dict[str, requests.Session] = {}
+_SESSIONS_LOCK = threading.Lock()
+
+
+def _http(base_url: str) -> requests.Session:
+    """One pool of connections per address and process, kept between pulls."""
+    with _SESSIONS_LOCK:
+        if base_url not in _SESSIONS:
+            session = requests.Session()
+            adapter = HTTPAdapter(pool_connections=1, pool_maxsize=POOL)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            # looked up once here instead of on every call
+            session.proxies = requests.utils.get_environ_proxies(base_url)
+            session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+            session.trust_env = False
+            session.headers["User-Agent"] = "siyu"
+            _SESSIONS[base_url] = session
+        return _SESSIONS[base_url]
+
+
+class _Scrub(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _SECRET.sub(r"\1***", record.getMessage()), ()
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_Scrub())
+# a forked worker must not share sockets with its parent
+os.register_at_fork(after_in_child=_SESSIONS.clear)

@@ -1,0 +1,124 @@
+"""A client that authorises calls with a token, and replaces the token once when it is refused."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from extractors.core.context import PullContext
+from extractors.core.errors import (
+    ApiError,
+    AuthenticationError,
+    MalformedAnswerError,
+    Reaction,
+    Rule,
+)
+from extractors.core.ratelimit import Rate
+from extractors.core.session import Session
+from extractors.core.tokens import Minted, app_key
+from siyu.accounts import Account, environment_variable
+from siyu.errors import ConfigurationError
+
+
+class TokenClient(ABC):
+    """Base of the vendors' clients.
+
+    Attributes:
+        vendor: its name in messages.
+        rules: what its codes mean and what to do.
+        rates: its limits per app and endpoint.
+        base_url: its address where the account names none.
+    """
+
+    vendor: ClassVar[str]
+    base_url: ClassVar[str]
+    rules: ClassVar[dict[int, Rule]]
+    rates: ClassVar[tuple[Rate, ...]]
+
+    def __init__(self, pull: PullContext, app_id: str, *secrets: str) -> None:
+        """Take the pull's limiter, tokens and clock, and what names and opens the app."""
+        self._tokens, self._clock = pull.tokens, pull.clock
+        self._app = app_key(pull.account.source, app_id, *secrets)
+        self.session = Session(
+            vendor=self.vendor, base_url=pull.account.base_url or self.base_url,
+            app=f"{pull.account.source}|{app_id}", rules=self.rules, rates=self.rates,
+            limiter=pull.limiter, clock=pull.clock, where=pull.where)
+
+    @property
+    def requests(self) -> int:
+        """Calls made so far."""
+        return self.session.requests
+
+    def call(self, method: str, path: str, *, query: dict | None = None,
+             body: dict | None = None) -> dict:
+        """One authorised call; a refused token is replaced and the call repeated, once."""
+        token = self.token()
+        try:
+            return self._call(token, method, path, query, body)
+        except ApiError as error:
+            if error.reaction != Reaction.REFRESH_TOKEN:
+                raise
+        return self._call(self.token(rejected=token), method, path, query, body)
+
+    def token(self, rejected: str | None = None) -> str:
+        """The app's token; never the one that was just refused."""
+        return self._tokens.get(
+            self._app, self._clock.now,
+            lambda refresh_token: self.mint(refresh_token, rejected), rejected=rejected)
+
+    @abstractmethod
+    def mint(self, refresh_token: str | None, rejected: str | None) -> Minted:
+        """Ask the vendor for a token.
+
+        Args:
+            refresh_token: the newest one the vendor issued to us, if it issues any.
+            rejected: the token it has just refused, if any.
+        """
+
+    @abstractmethod
+    def verdict(self, answer: dict) -> int:
+        """The vendor's code in an answer; 0 for yes."""
+
+    def authorised(self, token: str) -> dict:
+        """The query parameters that carry the token, made anew for each attempt."""
+        return {"access_token": token}
+
+    def _call(self, token: str, method: str, path: str, query: dict | None,
+              body: dict | None) -> dict:
+        return self.session.call(method, path, verdict=self.verdict, body=body,
+                                 params=lambda: {**(query or {}), **self.authorised(token)})
+
+
+def option(pull: PullContext, name: str) -> str:
+    """An account option that the vendor cannot do without."""
+    if value := pull.account.options.get(name):
+        return str(value)
+    raise ConfigurationError(f"The account has no option '{name}'",
+                             where=f"{pull.account.source}/{pull.account.account}",
+                             action="add it under `options` in the accounts file; "
+                                    "config/accounts.example.yml shows one of each source")
+
+
+def minted(vendor: str, answer: dict, *, life: str = "expires_in") -> Minted:
+    """The token of an answer.
+
+    Raises:
+        MalformedAnswerError: the answer says yes and gives none.
+    """
+    token, seconds = answer.get("access_token"), answer.get(life) or 7200
+    if not token:
+        raise MalformedAnswerError(f"{vendor} gave no access token, and no error either",
+                                   action="run the same command again; if it stays, look for a "
+                                          "proxy that changes answers")
+    return Minted(str(token), float(seconds), answer.get("refresh_token") or None)
+
+
+def secret_refused(vendor: str, error: ApiError, codes: tuple[int, ...],
+                   account: Account) -> ApiError:
+    """For codes that mean a refused secret: an error that says where the secret is kept."""
+    if error.code not in codes:
+        return error
+    variable = environment_variable(account.source, account.account)
+    return AuthenticationError(
+        error.what.replace(f"{vendor} refused the call", f"{vendor} refused the credentials"),
+        where=error.where, code=error.code, reaction=error.reaction,
+        action=f"check the ids in the accounts file and the secret in {variable} (or the Airflow "
+               f"connection); do not repeat it before: failures in a row block this machine")
