@@ -1,0 +1,98 @@
+"""The quality log: append-only evidence of every gate run. Incidents are derived from it alone.
+
+One file per gate run, `<as_of>-<gate>-<run>-<digest>.jsonl`, written whole and never changed.
+Running a gate again at the same moment with the same result writes nothing; with another result
+(somebody repaired the data) it adds the next run, and the newest run of a moment comes last.
+"""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from expectations.files import write_atomically
+from expectations.verdict import Verdict
+from siyu.calendar import aware
+from siyu.errors import SiyuError
+from siyu.settings import Settings
+
+STAMP = "%Y%m%dT%H%M%SZ"
+# the order in which the gates of one moment judge; a name outside it comes last
+GATES = ("landing", "freshness", "fact", "mart")
+
+# A run's verdicts by its file: files never change, so one process reads each once.
+_read: dict[str, tuple[Verdict, ...]] = {}
+
+
+def record(settings: Settings, as_of: datetime, gate: str, verdicts: list[Verdict]) -> Path | None:
+    """Add one gate run to the log; nothing when this is what its newest run says already.
+
+    Raises:
+        SiyuError: the log cannot be written; then the gate must not be believed to have run.
+    """
+    if not verdicts:
+        return None
+    lines = sorted(json.dumps(v.as_json(), ensure_ascii=False, sort_keys=True) for v in verdicts)
+    text = "\n".join(lines) + "\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    folder = log_folder(settings)
+    stem = f"{aware(as_of).astimezone(UTC).strftime(STAMP)}-{gate}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / ".log.lock", timeout=60):
+            runs = sorted(folder.glob(f"{stem}-*.jsonl"))
+            # extract DAGs judge their own commits side by side, so any equal run is this run
+            # unless another run has judged the same scopes since
+            if same := _repeats(runs, digest, verdicts):
+                return same
+            path = folder / f"{stem}-{len(runs):03d}-{digest}.jsonl"
+            write_atomically(path, text)
+    except OSError as error:
+        raise SiyuError(f"The quality log cannot be written ({error.strerror})", where=str(folder),
+                        action="free disk space or correct its permissions") from error
+    return path
+
+
+def _repeats(runs: list[Path], digest: str, verdicts: list[Verdict]) -> Path | None:
+    scopes = {v.scope for v in verdicts}
+    for path in reversed(runs):
+        if path.stem.endswith(digest):
+            return path
+        if scopes & {v.scope for v in _verdicts_of(path)}:
+            return None
+    return None
+
+
+def read(settings: Settings, *, until: datetime | None = None,
+         before: datetime | None = None) -> list[tuple[Verdict, ...]]:
+    """Gate runs in the order they judged: by moment, then gate, then run.
+
+    Args:
+        settings: say where the log is.
+        until: leave out runs as of a later moment.
+        before: leave out runs as of this moment or later.
+    """
+    runs = []
+    for path in log_folder(settings).glob("*.jsonl"):
+        stamp, gate, number, _ = path.stem.split("-")
+        as_of = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
+        if (until and as_of > until) or (before and as_of >= before):
+            continue
+        order = GATES.index(gate) if gate in GATES else len(GATES)
+        runs.append(((as_of, order, int(number)), path))
+    return [_verdicts_of(path) for _, path in sorted(runs)]
+
+
+def log_folder(settings: Settings) -> Path:
+    """The folder of the log's files."""
+    return settings.quality_log / "log"
+
+
+def _verdicts_of(path: Path) -> tuple[Verdict, ...]:
+    key = str(path)
+    if key not in _read:
+        with path.open(encoding="utf-8") as file:
+            _read[key] = tuple(Verdict.from_json(json.loads(line)) for line in file)
+    return _read[key]

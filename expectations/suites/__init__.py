@@ -1,0 +1,1 @@
+"""Suites: functions that return rules. Running them lives in `expectations.checks`."""
