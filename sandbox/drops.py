@@ -7,6 +7,7 @@ released at noon). Bytes are the same on every machine.
 
 import gzip
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,18 +36,18 @@ class Drops:
         """Deliver into `<state>/drops`."""
         self.state = state
         self.folder = state.folder / "drops"
-        self._version = -1
+        self._faults: list | None = None
 
     def visible_ms(self) -> np.ndarray:
         """When each page event is (or was) delivered, faults included."""
-        if self._version != self.state.version:
+        held = self.state.faults_of("page_events", "h5_main", "page_event")
+        if self._faults != held:  # the clock's moves change nothing here
             events = self.state.world.page_events
-            self._visible = faults.effective(
-                self.state.faults_of("page_events", "h5_main", "page_event"),
-                events.visible_ms, day_number(events.event_ms), _CHANNEL_NAMES[events.channel])
+            self._visible = faults.effective(held, events.visible_ms, day_number(events.event_ms),
+                                             _CHANNEL_NAMES[events.channel])
             self._order = np.argsort(self._visible, kind="stable")
             self._sorted = self._visible[self._order]
-            self._version = self.state.version
+            self._faults = [replace(fault) for fault in held]
         return self._visible
 
     def deliver(self) -> int:

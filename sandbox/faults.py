@@ -6,6 +6,7 @@ D (their night batches ran), so the morning cycles of business days D..D+N-1 mis
 the cycle of D+N is whole again.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
@@ -120,7 +121,7 @@ def channel_of(source: str, name: str) -> str:
     return _one_of("channel of page_events", name, CHANNEL_IDS)
 
 
-def _one_of(what: str, value: str, allowed) -> str:  # noqa: ANN001 - any iterable of names
+def _one_of(what: str, value: str, allowed: Iterable[str]) -> str:
     if value not in allowed:
         raise UsageError(f"'{value}' is no {what}", action=f"choose one of: {', '.join(allowed)}")
     return value

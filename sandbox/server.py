@@ -13,8 +13,12 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from siyu.errors import SiyuError
+
+if TYPE_CHECKING:
+    import uvicorn
 
 _LONGEST_START_SECONDS = 120.0
 
@@ -145,7 +149,7 @@ def forget(state_dir: Path) -> None:
     shutil.rmtree(state_dir / "drops", ignore_errors=True)
 
 
-def _stop_with_stdin(server) -> None:  # noqa: ANN001 - uvicorn is imported where it is used
+def _stop_with_stdin(server: "uvicorn.Server") -> None:
     while os.read(0, 1024):
         pass
     server.should_exit = True

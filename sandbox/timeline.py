@@ -5,6 +5,9 @@ and never asks the machine for its clock, its time zone or its locale.
 """
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import TypeVar
+
+import numpy as np
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -15,6 +18,7 @@ OFFSET_MS = 8 * HOUR_MS
 NEVER_MS = 2**62
 SHANGHAI = timezone(timedelta(hours=8))
 _EPOCH = date(1970, 1, 1)
+Number = TypeVar("Number", int, np.ndarray)
 
 
 def midnight_ms(day: date) -> int:
@@ -22,12 +26,12 @@ def midnight_ms(day: date) -> int:
     return (day - _EPOCH).days * DAY_MS - OFFSET_MS
 
 
-def day_number(moment_ms):  # noqa: ANN001, ANN201 - int or array, and gives the same back
+def day_number(moment_ms: Number) -> Number:
     """Shanghai days since 1970-01-01; works on arrays too."""
     return (moment_ms + OFFSET_MS) // DAY_MS
 
 
-def day_start_ms(number):  # noqa: ANN001, ANN201 - int or array, and gives the same back
+def day_start_ms(number: Number) -> Number:
     """The first millisecond of a numbered Shanghai day; works on arrays too."""
     return number * DAY_MS - OFFSET_MS
 

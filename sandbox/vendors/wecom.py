@@ -27,7 +27,7 @@ from sandbox.vendors.common import (
 from sandbox.vendors.wecom_statistics import Statistics
 
 CORPID = "wwsandbox0000000001"
-SECRET = "sandbox-corp-secret-7f3a"
+SECRET = "sandbox-corp-secret-7f3a"  # noqa: S105 - opens made-up data only
 ACCOUNT = "corp_main"
 _OK = {"errcode": 0, "errmsg": "ok"}
 _BASE = "/cgi-bin/externalcontact/"
