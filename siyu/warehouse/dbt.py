@@ -85,7 +85,9 @@ def _teller(on_progress: Progress | None) -> Callable[[Any], None]:
         nonlocal done
         if on_progress and event.info.name in counted:
             done += 1
-            on_progress(done, event.data.total, event.data.node_info.node_name)
+            # dbt names the same figure differently for models and tests
+            total = getattr(event.data, "total", None) or getattr(event.data, "num_models", 0)
+            on_progress(done, total, event.data.node_info.node_name)
 
     return tell
 

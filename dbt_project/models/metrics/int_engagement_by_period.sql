@@ -36,11 +36,11 @@ windows as (
         periods.period_id,
         periods.period,
         periods.period_start_date,
-        trailing.counted,
-        periods.period_start_date - trailing.days + 1 as first_date,
+        spans.counted,
+        periods.period_start_date - spans.days + 1 as first_date,
         periods.period_start_date as last_date
     from periods
-    cross join (values ('trailing_7', 7), ('trailing_30', 30)) as trailing (counted, days)
+    cross join (values ('trailing_7', 7), ('trailing_30', 30)) as spans (counted, days)
     where periods.period = 'day'
 ),
 
