@@ -166,7 +166,8 @@ class Sandbox:
             '<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>Siyu 沙箱</title>'
             '<body style="font:15px/1.7 sans-serif;max-width:720px;margin:40px auto;'
             'padding:0 16px"><h1>Siyu 沙箱 <small>sandbox</small></h1>'
-            "<p>企业微信、公众号、微信小店、腾讯广告和 H5 埋点的本地替身：数据会晚到，也会被修订。<br>"
+            "<p>企业微信、公众号、微信小店、腾讯广告和 H5 埋点的本地替身："
+            "数据会晚到，也会被修订。<br>"
             "Local stand-ins of the vendor APIs, with data that comes late and is revised.</p>"
             f"<p>世界 world：{html.escape(world['size'])}，种子 seed {world['seed']}，"
             f"{world['first_date']} – {world['last_date']}<br>虚拟时间 now："

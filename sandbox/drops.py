@@ -83,7 +83,7 @@ class Drops:
         """The compressed lines of some events."""
         lines = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
                          for line in self.lines(rows))
-        return gzip.compress(lines, compresslevel=3, mtime=0)
+        return gzip.compress(lines, compresslevel=1, mtime=0)
 
     def lines(self, rows: np.ndarray) -> list[dict]:
         """Events as the pages report them."""

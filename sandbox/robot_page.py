@@ -54,7 +54,8 @@ def _content(kind: str, content: dict) -> str:
     if kind == "image":
         return '<p class="comment">［图片］</p>'
     title = (content.get("main_title") or {}).get("title", "")
-    return f"<p><b>{html.escape(title)}</b></p><p>{html.escape(content.get('sub_title_text', ''))}</p>"
+    below = content.get("sub_title_text", "")
+    return f"<p><b>{html.escape(title)}</b></p><p>{html.escape(below)}</p>"
 
 
 def markdown(text: str) -> str:

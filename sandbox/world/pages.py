@@ -178,7 +178,7 @@ def _later(rng: np.random.Generator, calendar: Calendar, moment: np.ndarray, few
     clock = (9 * HOUR_MS + rng.random(len(moment)) * 12 * HOUR_MS).astype(np.int64)
     late = np.minimum(moment + 20 * MINUTE_MS, midnight + LAST_MOMENT_MS)
     later = np.where(days == 0, late, midnight + days * DAY_MS + clock)
-    return _kept_in_hour(later, later)
+    return _kept_in_hour(moment, later)
 
 
 def _kept_in_hour(start: np.ndarray, moment: np.ndarray) -> np.ndarray:
