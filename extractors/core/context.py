@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from extractors.core.clock import PullClock
 from extractors.core.landing import Landing
@@ -19,7 +18,7 @@ from extractors.core.manifest import Arrival, Commit, ControlTotal, Manifest
 from extractors.core.parse import business_dates, to_table
 from extractors.core.privacy import Privacy
 from extractors.core.ratelimit import RateLimiter
-from extractors.core.stream import Stream
+from extractors.core.stream import DAY, Stream
 from extractors.core.tokens import TokenCache
 from siyu.accounts import Account
 
@@ -62,6 +61,7 @@ class PullContext:
     unreadable: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     _client: Any = None
+    _client_lock: threading.Lock = field(default_factory=threading.Lock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -77,10 +77,11 @@ class PullContext:
     @property
     def client(self) -> Any:
         """The vendor's client, made on first use by `extractors.<source>.client.connect`."""
-        if self._client is None:
-            module = importlib.import_module(f"extractors.{self.stream.source}.client")
-            self._client = module.connect(self)
-        return self._client
+        with self._client_lock:
+            if self._client is None:
+                module = importlib.import_module(f"extractors.{self.stream.source}.client")
+                self._client = module.connect(self)
+            return self._client
 
     @property
     def requests(self) -> int:
@@ -98,25 +99,28 @@ class PullContext:
         if start is not None:
             yield start, end
 
-    def land(self, day: date, rows: list[dict]) -> pa.Table:
-        """Type, pseudonymise and keep a day's rows; returns what was kept."""
-        table = self.typed(rows)
-        self.landing.add(day, table)
-        return table
+    def land(self, rows_by_day: dict[date, list[dict]]) -> None:
+        """Type, pseudonymise and keep rows, each under its event date."""
+        rows = [row for day_rows in rows_by_day.values() for row in day_rows]
+        days = [day for day, day_rows in rows_by_day.items() for _ in day_rows]
+        self.landing.add(self._typed(rows, days))
 
     def land_events(self, table: pa.Table, time_column: str) -> None:
         """Keep typed events, each under the business day of its own time."""
-        dates = business_dates(table[time_column])
-        for day in pc.unique(dates).to_pylist():
-            self.landing.add(day, table.filter(pc.equal(dates, day)))
+        position = table.column_names.index(DAY)
+        self.landing.add(table.set_column(
+            position, pa.field(DAY, pa.date32()), business_dates(table[time_column])))
 
     def typed(self, rows: list[dict]) -> pa.Table:
         """Rows in the stream's columns; rows without a key are rejected and counted."""
-        with self._lock:
-            return self._typed(rows)
+        return self._typed(rows, [None] * len(rows))
 
-    def _typed(self, rows: list[dict]) -> pa.Table:
-        parsed = to_table(self.stream, rows, self.privacy)
+    def _typed(self, rows: list[dict], days: list[date | None]) -> pa.Table:
+        with self._lock:
+            return self._typed_alone(rows, days)
+
+    def _typed_alone(self, rows: list[dict], days: list[date | None]) -> pa.Table:
+        parsed = to_table(self.stream, rows, days, self.privacy)
         self.unknown_fields |= parsed.unknown_fields
         for column, count in parsed.unreadable.items():
             self.unreadable[column] = self.unreadable.get(column, 0) + count

@@ -188,14 +188,18 @@ class Manifest:
         return sorted(self.storage.full(path) for path in files)
 
     def arrivals_frame(self, as_of: datetime | None = None) -> "pd.DataFrame":
-        """Arrival history: source, stream, account, channel, measure, event_date (date),
-        pulled_at (UTC), delay_days, value; one row per commit, day, channel and measure.
+        """Arrival history, one row per commit, event date, channel and measure.
+
+        Columns: source, stream, account, channel, measure, event_date (date), pulled_at (UTC),
+        delay_days, value.
         """
         return self._frame("arrivals", as_of, _arrival_rows)
 
     def commits_frame(self, as_of: datetime | None = None) -> "pd.DataFrame":
-        """One row per commit and date it covers or found not ready: source, stream, kind, account,
-        run_id, pulled_at, event_date, rows_of_day, content_hash, unknown_fields, is_not_ready.
+        """What was pulled, one row per commit and date that it covers or found not ready.
+
+        Columns: source, stream, kind, account, run_id, pulled_at, event_date, rows_of_day,
+        content_hash, unknown_fields (how many), is_not_ready.
         """
         return self._frame("commits", as_of, _commit_rows)
 

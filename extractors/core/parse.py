@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 
 from extractors.core.privacy import Privacy, redact
-from extractors.core.stream import TECHNICAL_COLUMNS, Personal, Stream
+from extractors.core.stream import DAY, Personal, Stream
 
 _NO_VALUE = ("", "-", "--")
 SECONDS_PER_DAY = 86_400
@@ -31,8 +31,8 @@ class Parsed:
     without_key: int = 0  # rows left out because their key is missing
 
 
-def to_table(stream: Stream, rows: list[dict], privacy: Privacy) -> Parsed:
-    """Rows as they came to the stream's columns plus `_extra`."""
+def to_table(stream: Stream, rows: list[dict], days: list[date | None], privacy: Privacy) -> Parsed:
+    """Rows as they came to the stream's columns plus `_extra` and the event date `_day`."""
     parsed = Parsed(pa.table({}))
     extras = _extras(stream, rows, parsed)
     arrays = []
@@ -44,8 +44,8 @@ def to_table(stream: Stream, rows: list[dict], privacy: Privacy) -> Parsed:
         arrays.append(_array(values, column, extras, parsed))
     extra = pa.array([orjson.dumps(e).decode() if e else None for e in extras]
                      if any(extras) else [None] * len(rows), pa.string())
-    table = pa.Table.from_arrays([*arrays, extra],
-                                 schema=stream.schema.append(pa.field("_extra", pa.string())))
+    table = pa.Table.from_arrays([*arrays, extra, pa.array(days, pa.date32())],
+                                 schema=memory_schema(stream))
     parsed.table = _with_key(stream, table, parsed)
     return parsed
 
@@ -180,13 +180,7 @@ def _with_key(stream: Stream, table: pa.Table, parsed: Parsed) -> pa.Table:
     return table
 
 
-def with_technical_columns(table: pa.Table, account: str, pulled_at: datetime,
-                           run_id: str) -> pa.Table:
-    """The table as it lands."""
-    rows = table.num_rows
-    extra = table["_extra"] if "_extra" in table.column_names else pa.nulls(rows, pa.string())
-    stated = table.drop_columns("_extra") if "_extra" in table.column_names else table
-    values = (account, pulled_at, run_id)
-    for column, value in zip(TECHNICAL_COLUMNS, values, strict=False):
-        stated = stated.append_column(column, pa.repeat(pa.scalar(value, column.type), rows))
-    return stated.append_column(TECHNICAL_COLUMNS[-1], extra)
+def memory_schema(stream: Stream) -> pa.Schema:
+    """What rows look like while a pull is in memory."""
+    return stream.schema.append(pa.field("_extra", pa.string())).append(
+        pa.field(DAY, pa.date32()))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 from filelock import FileLock
 
 from extractors.core.clock import PullClock
@@ -209,14 +210,13 @@ def _pull(settings: Settings, account: Account, stream: Stream, manifest: Manife
 
 def _commit(context: PullContext, run_id: str, files: list) -> Commit:
     stream, landing = context.stream, context.landing
-    touched = set(landing.tables)
+    touched = set(landing.collect())
     if stream.kind == Kind.EVENT:
         covered = touched | set(context.dates) if context.is_explicit else touched
         arrivals = context.arrivals
     else:
         covered = set(context.dates) - context.unanswered
-        arrivals = [Arrival(day, *values) for day in sorted(covered)
-                    for values in stream.arrivals(landing.day(day))]
+        arrivals = _arrivals(stream, landing.table, covered, touched)
     for column, count in sorted(context.unreadable.items()):
         context.warn("unreadable_values", f"{count} in {column}; kept as text in _extra")
     return Commit(
@@ -232,6 +232,16 @@ def _commit(context: PullContext, run_id: str, files: list) -> Commit:
         control_totals=tuple(context.control_totals), inputs=tuple(context.inputs),
         files=tuple(files), arrivals=tuple(arrivals), rejected_rows=context.rejected_rows,
         warnings=tuple(context.warnings))
+
+
+def _arrivals(stream: Stream, table: pa.Table, covered: set[date],
+              touched: set[date]) -> list[Arrival]:
+    found = [Arrival(*values) for values in stream.arrivals(table) if values[-1] is not None]
+    if stream.channel_column is None:
+        # the source answered for the day and had nothing: known to be zero
+        found += [Arrival(day, "", measure, 0)
+                  for day in covered - touched for measure in stream.measures]
+    return sorted(found)
 
 
 def _key(settings: Settings) -> bytes:

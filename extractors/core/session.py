@@ -9,11 +9,12 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
@@ -57,7 +58,7 @@ class Session:
         self.limiter, self.clock, self.where = limiter, clock, where
         self.requests = 0
         self._count = threading.Lock()
-        self._http = _http(self.base_url)
+        self._pool = _pool(self.base_url)
         self._retrying = Retrying(
             retry=retry_if_exception_type(_Transient), stop=_attempts_used_up,
             wait=wait_exponential_jitter(initial=0.5, max=30, jitter=0.5),
@@ -100,10 +101,7 @@ class Session:
             self.requests += 1
         where = f"{self.where} {path}"
         try:
-            answer = self._http.request(
-                method, self.base_url + path, params=params(), timeout=TIMEOUT_SECONDS,
-                data=None if body is None else orjson.dumps(body),
-                headers=None if body is None else {"Content-Type": "application/json"})
+            answer = self._pool.send(method, self.base_url + path, params(), body)
             content = answer.content
         except requests.RequestException as failure:
             raise _Transient(UnreachableError(
@@ -151,25 +149,40 @@ def _kind(failure: requests.RequestException) -> str:
     return type(failure).__name__
 
 
-_SESSIONS: dict[str, requests.Session] = {}
-_SESSIONS_LOCK = threading.Lock()
+class _Pool:
+    """Connections to one address. A request is put together here and handed to the adapter.
+
+    `Session.request` merges settings, cookies, hooks and environment for every call, which costs
+    more than the call itself; none of them is used here, and redirects are not followed.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self.adapter = HTTPAdapter(pool_connections=1, pool_maxsize=POOL)
+        # looked up once here instead of on every call
+        self.proxies = requests.utils.get_environ_proxies(base_url)
+        self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+
+    def send(self, method: str, url: str, query: dict, body: dict | None) -> requests.Response:
+        request = requests.PreparedRequest()
+        request.method, request.url = method, f"{url}?{urlencode(query)}" if query else url
+        request.headers = CaseInsensitiveDict({"User-Agent": "siyu", "Accept": "application/json",
+                                               "Accept-Encoding": "gzip, deflate"})
+        if body is not None:
+            request.body = orjson.dumps(body)
+            request.headers["Content-Type"] = "application/json"
+            request.headers["Content-Length"] = str(len(request.body))
+        return self.adapter.send(request, timeout=TIMEOUT_SECONDS, verify=self.verify,
+                                 proxies=self.proxies)
 
 
-def _http(base_url: str) -> requests.Session:
-    """One pool of connections per address and process, kept between pulls."""
-    with _SESSIONS_LOCK:
-        if base_url not in _SESSIONS:
-            session = requests.Session()
-            adapter = HTTPAdapter(pool_connections=1, pool_maxsize=POOL)
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            # looked up once here instead of on every call
-            session.proxies = requests.utils.get_environ_proxies(base_url)
-            session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
-            session.trust_env = False
-            session.headers["User-Agent"] = "siyu"
-            _SESSIONS[base_url] = session
-        return _SESSIONS[base_url]
+_POOLS: dict[str, _Pool] = {}
+_POOLS_LOCK = threading.Lock()
+
+
+def _pool(base_url: str) -> _Pool:
+    """One pool per address and process, kept between pulls."""
+    with _POOLS_LOCK:
+        return _POOLS.setdefault(base_url, _POOLS.get(base_url) or _Pool(base_url))
 
 
 class _Scrub(logging.Filter):
@@ -180,4 +193,4 @@ class _Scrub(logging.Filter):
 
 logging.getLogger("urllib3.connectionpool").addFilter(_Scrub())
 # a forked worker must not share sockets with its parent
-os.register_at_fork(after_in_child=_SESSIONS.clear)
+os.register_at_fork(after_in_child=_POOLS.clear)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from siyu.errors import SiyuError
 
+# bytes, or anything that gives its memory (a pyarrow buffer)
+Buffer = bytes | memoryview
+
 
 class StorageFullError(SiyuError):
     """There is no room left; nothing of the file remains."""
@@ -43,6 +46,15 @@ class Storage:
         """Whether a local address is there; object stores have no folders to ask for."""
         return not self.is_local or self._root.is_dir()
 
+    def folders(self) -> list[str]:
+        """Names of the folders right below the address."""
+        if self.is_local:
+            with os.scandir(self._root) as entries:
+                return sorted(entry.name for entry in entries if entry.is_dir())
+        self._fs.invalidate_cache(self._remote_root)
+        return sorted(entry["name"].rsplit("/", 1)[-1] for entry in
+                      self._fs.ls(self._remote_root, detail=True) if entry["type"] == "directory")
+
     def read(self, path: str) -> bytes:
         """The whole file.
 
@@ -70,7 +82,7 @@ class Storage:
                              str(entry.get("LastModified") or entry.get("created") or ""))
                 for path, entry in entries.items() if path.endswith(suffix)}
 
-    def write_atomically(self, path: str, content: bytes) -> None:
+    def write_atomically(self, path: str, content: Buffer) -> None:
         """Put a file there whole."""
         with self.staged(path) as temporary:
             temporary.write_bytes(content)

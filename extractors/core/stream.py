@@ -11,11 +11,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from extractors.core.context import PullContext
 
+# while a pull is in memory, each row carries its event date here; in files it is in the path
+DAY = "_day"
 UTC_TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 # in every landed file, beside the stream's own columns
@@ -87,23 +88,23 @@ class Stream(ABC):
     def extract(self, pull: "PullContext") -> None:
         """Read what the pull asks for and hand its rows to `pull.land`."""
 
-    def arrivals(self, table: pa.Table) -> Iterable[tuple[str, str, float]]:
-        """(channel, measure, value) of one report day or snapshot; `rows` counts rows."""
-        if self.channel_column is None:
-            for measure in self.measures:
-                if measure == "rows":
-                    yield "", measure, table.num_rows
-                else:
-                    yield "", measure, pc.sum(table[measure]).as_py() or 0
-            return
-        measures = [m for m in self.measures if m != "rows"]
-        grouped = table.group_by(self.channel_column).aggregate(
-            [(measure, "sum") for measure in measures] + [([], "count_all")])
-        channels = grouped[self.channel_column].to_pylist()
+    def arrivals(self, table: pa.Table) -> Iterable[tuple[date, str, str, float | None]]:
+        """(event date, channel, measure, value) of landed report days or a snapshot.
+
+        Args:
+            table: rows of all dates, with their date in `_day`. `rows` counts rows; a sum over
+                nothing but missing values is None, not 0.
+        """
+        sums = [measure for measure in self.measures if measure != "rows"]
+        by = [DAY, self.channel_column] if self.channel_column else [DAY]
+        grouped = table.group_by(by).aggregate(
+            [(measure, "sum") for measure in sums] + [([], "count_all")])
+        days = grouped[DAY].to_pylist()
+        channels = grouped[self.channel_column].to_pylist() if self.channel_column else None
         for measure in self.measures:
             column = "count_all" if measure == "rows" else f"{measure}_sum"
-            for channel, value in zip(channels, grouped[column].to_pylist(), strict=True):
-                yield channel or "", measure, value or 0
+            for position, value in enumerate(grouped[column].to_pylist()):
+                yield days[position], (channels and channels[position]) or "", measure, value
 
     def __repr__(self) -> str:
         """The address, for logs and test names."""

@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -32,8 +33,11 @@ class DropFolder:
         self._clock, self._where = pull.clock, pull.where
         self.requests = 0
 
-    def drops(self) -> list[Drop]:
+    def drops(self, since: date | None = None) -> list[Drop]:
         """Every object whose delivery hour has begun, in the order of delivery.
+
+        Args:
+            since: skip the folders of earlier delivery dates, where there are day folders.
 
         Raises:
             SiyuError: the folder is not there or cannot be listed.
@@ -44,7 +48,7 @@ class DropFolder:
                             action="check `drop_address` in the accounts file and that the folder "
                                    "is mounted on this machine")
         found = []
-        for path in self.storage.list_files("", SUFFIX):
+        for path in self._paths(since):
             if not (match := _DELIVERED.search(path)):
                 continue
             drop = Drop(path, date.fromisoformat(match[1]), int(match[2]))
@@ -53,6 +57,14 @@ class DropFolder:
             if begins <= self._clock.as_of:
                 found.append(drop)
         return sorted(found, key=lambda drop: (drop.delivery_date, drop.hour, drop.path))
+
+    def _paths(self, since: date | None) -> Iterator[str]:
+        if since is None:
+            yield from self.storage.list_files("", SUFFIX)
+            return
+        for folder in self.storage.folders():
+            if folder.removeprefix("dt=") >= since.isoformat():
+                yield from self.storage.list_files(folder, SUFFIX)
 
     def lines(self, drop: Drop) -> tuple[list[bytes], bool]:
         """Lines of an object, and whether it ends before its end (a broken upload)."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from extractors.page_events.client import Drop
 
 ROWS_PER_TABLE = 100_000
+# a daily pull looks for new objects in the delivery folders of this many days; what is uploaded
+# into an older one is found by a backfill
+LATE_UPLOAD_DAYS = 10
 SHOWN_CHARACTERS = 500
 
 class PageEvent(Stream):
@@ -66,11 +69,13 @@ class PageEvent(Stream):
         events = self._timely(pull, pa.concat_tables(tables))
         pull.land_events(_first_of_each(events), "event_time")
         known = earlier_values(pull)
-        for day in sorted(pull.landing.tables):
+        for day in pull.landing.collect():
             pull.arrivals += self._arrivals(pull, day, known)
 
     def _wanted(self, pull: "PullContext") -> "list[Drop]":
-        drops = pull.client.drops()
+        following_on = pull.commits and not pull.is_explicit
+        drops = pull.client.drops(
+            since=pull.today - timedelta(LATE_UPLOAD_DAYS) if following_on else None)
         if pull.is_explicit:
             # what happened in the window may be delivered until it is final
             last = pull.dates[-1] + timedelta(self.revised_for_days)

@@ -4,7 +4,6 @@ from datetime import date, time
 from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from extractors.core.paging import PageNumber
 from extractors.core.parse import number
@@ -48,14 +47,13 @@ class DailyReport(Stream):
                 lambda level, first=first, last=last: self._read(pull, level, first, last),
                 ("REPORT_LEVEL_ADGROUP", "REPORT_LEVEL_ADVERTISER"), lanes=2)
             rows = self._by_day(pull, asked, detail)
-            platform = {day: rows_[0] for day, rows_ in self._by_day(pull, asked, totals).items()
-                        if rows_}
+            platform = self._by_day(pull, asked, totals)
+            pull.land(rows)
             for day in asked:
-                table = pull.land(day, rows[day])
                 for measure in TOTALS:
-                    total = platform.get(day, {}).get(measure)
-                    pull.control(day, measure, None if total is None else number(total),
-                                 pc.sum(table[measure]).as_py() or 0)
+                    values = [number(row.get(measure)) for row in platform[day]]
+                    pull.control(day, measure, values[0] if values else None,
+                                 sum(number(row.get(measure)) or 0 for row in rows[day]))
 
     def _read(self, pull: "PullContext", level: str, first: date, last: date) -> list[dict]:
         group_by = GROUP_BY[level]

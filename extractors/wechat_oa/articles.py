@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from extractors.core.stream import Kind, Stream, columns
+from extractors.core.stream import DAY, Kind, Stream, columns
 
 if TYPE_CHECKING:
     from extractors.core.context import PullContext
@@ -61,19 +61,27 @@ class ArticleTotalDetail(Stream):
                     for article in answer.get("list") or ()
                     for detail in article.get("detail_list") or ()]
 
+        landed: dict[date, list[dict]] = {}
         for day, rows in zip(pull.dates, pull.map(read, pull.dates, LANES), strict=True):
             if rows is None:
                 pull.not_ready(day)
                 continue
             if shifted := {row.get("ref_date") for row in rows} - {day.isoformat(), None}:
                 pull.warn("shifted_day", f"asked for {day}, got {', '.join(sorted(shifted))}")
-            pull.land(day, rows)
+            landed[day] = rows
+        pull.land(landed)
 
-    def arrivals(self, table: pa.Table) -> Iterable[tuple[str, str, float]]:
-        """Readers so far: the newest stat_date of each article, summed over articles."""
-        newest: dict[str, tuple] = {}
-        columns_ = (table[name].to_pylist() for name in ("msgid", "stat_date", "read_user"))
-        for msgid, stat_date, readers in zip(*columns_, strict=True):
-            if msgid not in newest or stat_date > newest[msgid][0]:
-                newest[msgid] = (stat_date, readers or 0)
-        yield "", "read_user", sum(readers for _, readers in newest.values())
+    def arrivals(self, table: pa.Table) -> Iterable[tuple[date, str, str, float | None]]:
+        """Readers so far: the newest stat_date of each article, summed over a day's articles."""
+        newest: dict[tuple, tuple] = {}
+        for day, msgid, stat_date, readers in zip(
+                *(table[name].to_pylist() for name in (DAY, "msgid", "stat_date", "read_user")),
+                strict=True):
+            key = (day, msgid)
+            if key not in newest or stat_date > newest[key][0]:
+                newest[key] = (stat_date, readers or 0)
+        by_day: dict[date, int] = {}
+        for (day, _), (_, readers) in newest.items():
+            by_day[day] = by_day.get(day, 0) + readers
+        for day, readers in by_day.items():
+            yield day, "", "read_user", readers

@@ -83,7 +83,7 @@ class Order(Stream):
         for order_id in table.filter(timeless)["order_id"].to_pylist():
             pull.reject({"reason": "no create_time", "order_id": order_id})
         pull.land_events(table.filter(pc.invert(timeless)), "create_time")
-        for day in sorted(pull.landing.tables):
+        for day in pull.landing.collect():
             pull.arrivals += self._arrivals(pull, day)
 
     def _spans(self, pull: "PullContext") -> "Iterator[dict]":

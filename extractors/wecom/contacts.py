@@ -39,7 +39,7 @@ class FollowUser(Stream):
 
     def extract(self, pull: "PullContext") -> None:
         """One call; there are no pages."""
-        pull.land(pull.today, [{"userid": userid} for userid in pull.client.follow_users()])
+        pull.land({pull.today: [{"userid": userid} for userid in pull.client.follow_users()]})
 
 
 class Customer(Stream):
@@ -88,7 +88,7 @@ class Customer(Stream):
             for page in self._pages(pull, staff):
                 rows += map(_pair, page.get("external_contact_list") or ())
                 if len(rows) >= ROWS_PER_TABLE:
-                    pull.land(pull.today, rows)
+                    pull.land({pull.today: rows})
                     rows = []
         except ApiError as error:
             if error.code not in (NO_CONTACT, *GONE_MEMBER_CODES):
@@ -100,7 +100,7 @@ class Customer(Stream):
                 return
             if error.code != NO_CONTACT:
                 pull.warn("member_skipped", f"{staff[0]} answered with code {error.code}")
-        pull.land(pull.today, rows)
+        pull.land({pull.today: rows})
 
     def _pages(self, pull: "PullContext", staff: list[str]) -> "Iterator[dict]":
         from extractors.core.paging import Cursor

@@ -42,7 +42,8 @@ class GroupChat(Stream):
         # `limit` is required here, and 1,000 is the most it takes
         pages = Cursor().pages(lambda page: pull.client.post(self.endpoint,
                                                              {"limit": 1000, **page}))
-        pull.land(pull.today, [row for page in pages for row in page.get("group_chat_list") or ()])
+        pull.land({pull.today: [row for page in pages
+                                for row in page.get("group_chat_list") or ()]})
 
 
 class GroupStatistic(Stream):

@@ -55,8 +55,7 @@ def land_per_member(pull: "PullContext", key: str, counters: tuple[str, ...],
                 rows[day].append(row)
             else:
                 lacking.add(day)
+    pull.land(rows)
     for day, day_rows in rows.items():
-        if day_rows:
-            pull.land(day, day_rows)
         if day in lacking or (members and not day_rows):
             pull.not_ready(day, is_incomplete=bool(day_rows))
