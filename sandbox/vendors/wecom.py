@@ -144,9 +144,10 @@ class WeCom:
             return
         state, world = self.state, self.state.world
         r, g, now = world.relations, world.groups, state.now_ms
-        created = faults.effective(state.faults_of("wecom", ACCOUNT, "customer"), r.created_ms,
-                                   day_number(r.created_ms))
-        self._is_listed = (created <= now) & (r.removed_ms > now)
+        held = state.faults_of("wecom", ACCOUNT, "customer")
+        created = faults.effective(held, r.created_ms, day_number(r.created_ms))
+        removed = faults.effective(held, r.removed_ms, day_number(r.removed_ms))
+        self._is_listed = (created <= now) & (removed > now)
         self._listed = [rows[self._is_listed[rows]] for rows in self._rows_of_staff]
         founded = faults.effective(state.faults_of("wecom", ACCOUNT, "group_chat"),
                                    g.created_ms, day_number(g.created_ms))

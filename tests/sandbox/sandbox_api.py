@@ -44,6 +44,9 @@ class Api:
         answer = self.http.put(f"{self.url}/_sandbox/clock",
                                json={"now": self.now.isoformat(), "force": True})
         assert answer.status_code == 200, answer.text
+        # going back made all tokens invalid, as authorising anew would
+        listed = self.get("/_sandbox/accounts")["accounts"]
+        self.accounts = {(a["source"], a["account"]): a for a in listed}
 
     def account(self, source: str, account: str) -> dict:
         return self.accounts[source, account]
