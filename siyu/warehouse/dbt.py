@@ -1,5 +1,6 @@
 """dbt, run inside this process: one call builds many models."""
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -45,12 +46,14 @@ def run_dbt(settings: Settings, command: list[str], *, variables: dict | None = 
                 raise SiyuError(f"dbt cannot read the project: {_first_line(parsed.exception)}",
                                 where=str(PROJECT), action=f"correct it; details are in {log}")
             _PARSED[key] = parsed.result
+            _close_log()
         runner = dbtRunner(manifest=_PARSED[key], callbacks=[_teller(on_progress)])
         given = ["--vars", orjson.dumps(variables).decode()] if variables else []
         ran = runner.invoke([*command, *options, *given])
     finally:
-        # dbt keeps the database open for the life of the process otherwise
+        # dbt keeps the database and its log open for the life of the process otherwise
         DuckDBConnectionManager.close_all_connections()
+        _close_log()
     if ran.exception is not None:
         raise SiyuError(f"dbt stopped: {_first_line(ran.exception)}", where=str(log),
                         action="read the log; run `siyu build` again, it redoes what is missing")
@@ -75,6 +78,11 @@ def _raise_first_failure(results: list[Any], log: Path) -> None:
                  "is missing"
     raise SiyuError(f"dbt {kind} {first.node.name} failed{others}: {_reason(first.message)}",
                     where=told, action=action)
+
+
+def _close_log() -> None:
+    for handler in logging.getLogger("file_log").handlers:
+        handler.close()
 
 
 def _teller(on_progress: Progress | None) -> Callable[[Any], None]:

@@ -201,7 +201,7 @@ select
             then coalesce(joined.settled_after_days, joined.revised_for_days)
         else joined.revised_for_days
     end) as final_after_days,
-    case
+    round(case
         when joined.accounts_pulled = 0 or joined.delay_days < 0 then 0
         when joined.is_before_first_snapshot then null
         when joined.is_missing then 0
@@ -215,7 +215,7 @@ select
             * case
                 when joined.channel_id = 'all' then 1 - coalesce(missing.missing_share, 0) else 1
             end
-    end as completeness
+    end, 6) as completeness
 from joined
 left join missing
     on

@@ -31,6 +31,7 @@ inputs as (
             inputs.source = own.source
             and inputs.stream = own.stream
             and dimension_values.channel_id = own.channel_id
+            and inputs.follows_channel
 ),
 
 -- measures of one stream on one day weigh by their expected final value
@@ -106,11 +107,11 @@ select
     -- a number may be shown once every stream it needs was pulled for some of its days
     count(*) = any_value(needed.streams_needed) and bool_and(windows.is_pulled) as is_covered,
     count(*) = any_value(needed.streams_needed) and bool_and(windows.is_final) as is_final,
-    case
+    round(case
         when count(*) = any_value(needed.streams_needed) then
             case when count(windows.completeness) = count(*) then min(windows.completeness) end
         else 0
-    end as completeness
+    end, 6) as completeness
 from windows
 inner join needed on windows.metric_id = needed.metric_id
 group by windows.metric_id, windows.channel_id, windows.date_day

@@ -84,7 +84,10 @@ select
     numerator,
     denominator,
     final_days = days_needed as is_final,
-    cast(case when known_days > 0 then completeness_sum / days_needed end as double) as completeness,
+    -- rounded: the last bits of a sum of floats depend on the order of its rows
+    cast(
+        round(case when known_days > 0 then completeness_sum / days_needed end, 6) as double
+    ) as completeness,
     cast(null as decimal(28, 8)) as nowcast,
     cast(null as decimal(28, 8)) as nowcast_low,
     cast(null as decimal(28, 8)) as nowcast_high,

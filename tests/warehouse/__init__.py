@@ -1,0 +1,1 @@
+"""Tests of siyu.warehouse and the dbt project."""

@@ -1,0 +1,130 @@
+"""What goes wrong says what, where and what to do; nothing is half-published."""
+
+import subprocess
+import sys
+from datetime import timedelta
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from siyu.cli import cli
+from siyu.errors import SiyuError, UsageError
+from siyu.settings import Settings
+from siyu.warehouse import build, connect, last_build_at, query
+
+from .landed import FIRST, Landing, morning
+
+AS_OF = morning(FIRST)
+
+
+def test_without_any_landing_the_next_step_is_named(tmp_path):
+    with pytest.raises(SiyuError, match="Nothing has landed yet") as caught:
+        build(Settings(home=tmp_path), as_of=AS_OF)
+
+    assert "siyu pull" in caught.value.action
+
+
+def test_a_moment_before_the_first_pull_names_the_first(home):
+    with pytest.raises(SiyuError, match="Nothing had been pulled by") as caught:
+        build(home, as_of=AS_OF - timedelta(days=9))
+
+    assert AS_OF.isoformat() in caught.value.action
+
+
+def test_marts_need_facts(home):
+    with pytest.raises(UsageError, match="The facts are built not at all"):
+        build(home, as_of=AS_OF, select="marts")
+
+
+def test_reading_before_any_build_or_publish_says_so(tmp_path):
+    settings = Settings(home=tmp_path)
+    assert last_build_at(settings) is None
+    with pytest.raises(SiyuError, match="Nothing has been built yet"), connect(settings):
+        pass
+    with pytest.raises(SiyuError, match="Nothing is published yet"):
+        query(settings, "select 1")
+
+
+HOLDER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_database_held_by_another_process_names_the_holder(home):
+    home.warehouse.parent.mkdir(parents=True)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(home.warehouse)],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(SiyuError, match="in use by another process") as caught:
+            build(home, as_of=AS_OF)
+        assert str(holder.pid) in caught.value.action
+    finally:
+        holder.communicate("")
+
+
+def test_a_broken_rule_names_the_test_and_the_log(tmp_path):
+    """A report that spends a negative amount breaks not_negative in the fact."""
+    settings = Settings(home=tmp_path)
+    landing = Landing(tmp_path / "landing")
+    landing.cycle(FIRST)
+    landing.pull("tencent_ads", "daily_report_request_time", "20001", AS_OF + timedelta(hours=1),
+                 {FIRST: [{"account_id": "20001", "adgroup_id": "g", "site_set": "SITE_SET_MOMENTS",
+                           "cost": -5}]})
+
+    with pytest.raises(SiyuError, match="not_negative_fct_ad_performance_ad_cost_cny") as caught:
+        build(settings, as_of=AS_OF + timedelta(hours=1))
+
+    assert "_facts__models.yml" in caught.value.where
+    assert "dbt.log" in caught.value.where
+    assert last_build_at(settings) is None, "a failed build moves no watermark"
+
+
+@pytest.fixture
+def published(tmp_path):
+    settings = Settings(home=tmp_path)
+    settings.published.parent.mkdir(parents=True)
+    with duckdb.connect(str(settings.published)) as connection:
+        connection.execute("create table mart_kpi_daily as select 'gmv' as metric_id, "
+                           "cast(12.34 as decimal(28, 8)) as value, date '2026-03-02' as day")
+    return settings
+
+
+def test_a_query_reads_the_published_marts(published):
+    frame = query(published, "select metric_id, value from mart_kpi_daily")
+
+    assert frame.to_dict("records") == [{"metric_id": "gmv", "value": 12.34}]
+
+
+@pytest.mark.parametrize("sql", [
+    "drop table mart_kpi_daily", "insert into mart_kpi_daily values ('x', 1, null)",
+    "select 1; drop table mart_kpi_daily", "copy mart_kpi_daily to '/tmp/x.csv'",
+    "attach '/tmp/x.duckdb'", "set memory_limit = '1GB'", "select * from '/etc/passwd'",
+    "select * from read_csv('/etc/passwd')", "", "selct 1"])
+def test_a_query_can_neither_write_nor_leave_the_snapshot(published, sql):
+    with pytest.raises(UsageError):
+        query(published, sql)
+
+    assert len(query(published, "from mart_kpi_daily")) == 1
+
+
+def test_the_commands_print_for_people_and_scripts(published, monkeypatch):
+    monkeypatch.setenv("SIYU_HOME", str(published.home))
+    ask = ["query", "select metric_id, day from mart_kpi_daily"]
+
+    table = CliRunner().invoke(cli, ask)
+    as_json = CliRunner().invoke(cli, [*ask, "--json"])
+    as_csv = CliRunner().invoke(cli, [*ask, "--csv"])
+    wrong = CliRunner().invoke(cli, ["query", "drop table mart_kpi_daily"])
+    no_landing = CliRunner().invoke(cli, ["build", "--as-of", "2026-03-03"])
+
+    assert "gmv" in table.output
+    assert "1 rows" in table.output
+    assert '"metric_id": "gmv"' in as_json.output
+    assert as_csv.output.splitlines()[1].startswith("gmv,2026-03-02")
+    assert (wrong.exit_code, no_landing.exit_code) == (2, 1)
+    assert "siyu pull" in no_landing.output
