@@ -273,8 +273,10 @@ def _low(expected: np.ndarray, dispersion: np.ndarray, is_money: np.ndarray,
     # a sum of few amounts can be nothing; its dispersion tells how many it is made of
     amounts = np.where(np.exp(-shape) < tail, amounts, 0.0)
     counts = np.zeros_like(mean)
-    # a negative binomial that is zero more often than the tail has no lower band
-    can_fail = ~is_money & (shape * np.log1p(mean / shape) > -np.log(tail))
+    # a negative binomial that is zero more often than the tail has no lower band; nor has a large
+    # count that stands for few things (400 views that 5 clicks brought), which its dispersion shows
+    can_fail = (~is_money & (shape * np.log1p(mean / shape) > -np.log(tail))
+                & (np.exp(-shape) < tail))
     if can_fail.any():
         k = shape[can_fail]
         counts[can_fail] = np.ceil(special.nbdtrik(tail[can_fail], k, k / (k + mean[can_fail])))

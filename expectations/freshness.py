@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 
 PULL_DEADLINE = time(10, 30)  # by then the daily cycle must have pulled whatever is ready
 JUDGED_DAYS = 7  # the newest expected day and those before it that may still be open
+OPEN_DAYS = 14  # a day that failed is judged until whole, for so long; then it is history
 HISTORY_DAYS = 63  # nine weeks of pulls make the band
 AGE_TOLERANCE_HOURS = 6.0  # a pull this much later in the day still counts as the same age
 CHANCE_OF_COPY = 1e-6  # two days alike by chance more often than this are not called stuck
 COLD_DAYS, COLD_VALUE = 3, 20.0  # without a band: that many full days make an empty one suspect
+# Whoever publishes may publish nothing on a day. There a freeze shows in the days before it, whose
+# figures stop growing: at least so many days, each of at least so much.
+QUIET_STREAMS = frozenset({("wechat_oa", "article_total_detail")})
+STILL_DAYS, STILL_VALUE = 3, 50.0
 ALL = "*"  # the measure of the row that is about the pull as a whole
 
 Scope = tuple[str, str, str, str]  # source, account, channel, stream
@@ -50,17 +55,15 @@ class Evidence:
                 if (scope[0], scope[1], scope[3]) == (source, account, stream)}
 
 
-def series_frame(pairs: "Iterable[tuple[str, Stream]]", commits: "Iterable[Commit]",
-                 as_of: datetime, evidence: Evidence) -> "pd.DataFrame":
+def series_rows(pairs: "Iterable[tuple[str, Stream]]", commits: "Iterable[Commit]",
+                as_of: datetime, evidence: Evidence) -> list[dict]:
     """One row per (account, stream) pair, series and business day that must be judged.
 
     Columns: key, source, account, stream, channel, measure, event_date, is_newest, the flags
-    is_pulled, is_ready, has_content, is_new, is_known, is_present (true where they do not apply),
+    is_pulled, is_delivered, has_content, is_new, is_known (true where they do not apply),
     is_judged (a band exists), value, expected, expected_low (NaN where they do not apply).
     The row of the pull as a whole has measure `*`; totals over channels have channel ''.
     """
-    import pandas as pd
-
     by_pair: dict[tuple[str, str, str], list[Commit]] = {}
     for commit in commits:
         by_pair.setdefault((commit.source, commit.account, commit.stream), []).append(commit)
@@ -68,7 +71,17 @@ def series_frame(pairs: "Iterable[tuple[str, Stream]]", commits: "Iterable[Commi
     for account, stream in pairs:
         pulls = by_pair.get((stream.source, account, stream.name), [])
         rows += _rows_of_stream(account, stream, pulls, as_of, evidence)
-    return pd.DataFrame(rows, columns=list(_row("", "", "", "", "", date.min, is_newest=False)))
+    return rows
+
+
+def frame_of(rows: list[dict]) -> "pd.DataFrame":
+    """The rows as the frame that the suite judges: all columns also without rows, and `margin`,
+    by how much the value is above its band."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=list(_row("", "", "", "", "", date.min, is_newest=False)))
+    # rows without a band have nothing to be below
+    return frame.assign(margin=(frame["value"] - frame["expected_low"]).fillna(0.0))
 
 
 def newest_expected_day(stream: "Stream", pulls: "list[Commit]", as_of: datetime) -> date:
@@ -96,7 +109,8 @@ def _rows_of_stream(account: str, stream: "Stream", pulls: "list[Commit]", as_of
     days = {newest - timedelta(n) for n in range(span)}
     ill = evidence.open_channels(stream.source, account, stream.name)
     if span > 1:
-        days |= {day for bad_days in ill.values() for day in bad_days if first < day <= newest}
+        days |= {day for bad_days in ill.values() for day in bad_days
+                 if newest - timedelta(OPEN_DAYS) < day <= newest}
     # what was before the first window that was ever pulled is not missing
     start = min((c.first_date for c in pulls), default=newest)
     judged = [_Day(stream, known, day, newest, as_of)
@@ -142,9 +156,9 @@ class _Day:
                      & (known.pulled <= self.now)).any())
         if self.pull < 0:
             # asked, and told to come back later: that is not a missing pull
-            row["is_pulled"], row["is_ready"] = late, not late
+            row["is_pulled"], row["is_delivered"] = late, not late
             return row
-        row["is_ready"] = not known.not_ready[self.pull, self.index]
+        row["is_delivered"] = not known.not_ready[self.pull, self.index]
         row["has_content"] = not self._is_hollow()
         row["is_known"] = not known.unknown_fields[self.pull]
         return row
@@ -167,6 +181,16 @@ class _Day:
     def before(self) -> np.ndarray:
         """[series] what is known now of the day before."""
         return self.known.known(self.newest_pulls)[:, self.index - 1]
+
+    def stands_still(self, members: list[int]) -> bool:
+        """Whether the days before are as they were a day earlier, although they should grow."""
+        known = self.known
+        then = known.last_pull(min(self.now, known.pulled[self.pull]) - 20.0, self.ready)
+        now, before = known.known(self.newest_pulls)[members], known.known(then)[members]
+        span = slice(max(0, self.index - JUDGED_DAYS + 1), self.index)
+        old, new = before[:, span].sum(axis=0), now[:, span].sum(axis=0)
+        grown = old[old >= STILL_VALUE], new[old >= STILL_VALUE]
+        return len(grown[0]) >= STILL_DAYS and bool((grown[0] == grown[1]).all())
 
     def row(self, channel: str, measure: str) -> dict:
         """A row of this day, nothing wrong with it yet."""
@@ -220,12 +244,15 @@ def _series_rows(known: History, bad: np.ndarray, judged: list[_Day],
             is_nothing = not np.nansum(values[j, members])
             # one channel is the whole stream: while there is no band, nothing at all is suspect
             was_full = len(channels) == 1 and _was_full(past[j, members])
+            if (known.source, known.stream) in QUIET_STREAMS and is_nothing:
+                low[j, members] = 0.0
+                was_full = day.stands_still(members)
             is_present = not (is_nothing and (was_full or np.nansum(low[j, members]) > 0))
             is_new = not any(_is_copy(values[j, members], old[members], past[j, members])
                              for old in before)
             for i in members:
                 rows.append(day.row(channel, series[i][1]) | {
-                    "is_present": is_present, "is_new": is_new, "value": float(values[j, i]),
+                    "is_delivered": is_present, "is_new": is_new, "value": float(values[j, i]),
                     "expected": float(expected[j, i]), "expected_low": float(low[j, i]),
                     "is_judged": was_full or bool(np.isfinite(low[j, i]))})
     return rows
@@ -252,7 +279,7 @@ def _totals(known: History, bad: np.ndarray, past: np.ndarray, values: np.ndarra
         is_nothing = not totals[j].sum()
         is_present = not (is_nothing and (np.nansum(low[j]) > 0 or _was_full(sums[j])))
         rows += [day.row("", name) | {
-            "is_present": is_present, "value": float(totals[j, i]),
+            "is_delivered": is_present, "value": float(totals[j, i]),
             "expected": float(expected[j, i]), "expected_low": float(low[j, i]),
             "is_judged": bool(np.isfinite(low[j, i]))} for i, name in enumerate(names)]
     return rows, totals < np.nan_to_num(low)
@@ -286,8 +313,8 @@ def _row(source: str, account: str, stream: str, channel: str, measure: str, day
         "key": "|".join((source, account, stream, channel, measure, day.isoformat())),
         "source": source, "account": account, "stream": stream, "channel": channel,
         "measure": measure, "event_date": day, "is_newest": is_newest,
-        "is_pulled": True, "is_ready": True, "has_content": True, "is_new": True, "is_known": True,
-        "is_present": True, "is_judged": False,
+        "is_pulled": True, "is_delivered": True, "has_content": True, "is_new": True,
+        "is_known": True, "is_judged": False,
         "value": math.nan, "expected": math.nan, "expected_low": math.nan,
     }
 

@@ -41,9 +41,10 @@ def freshness_gate(settings: Settings, as_of: datetime) -> list[Verdict]:
     def judge() -> list[Verdict]:
         manifest = Manifest(settings.landing_address)
         pairs = expected_pairs(settings, manifest, as_of)
-        frame = freshness.series_frame(pairs, manifest.commits(as_of=as_of), as_of,
-                                       incident_log.evidence(settings, as_of))
-        return judgement.verdicts(frame, checks.run(frame, suites.arrivals), as_of)
+        rows = freshness.series_rows(pairs, manifest.commits(as_of=as_of), as_of,
+                                     incident_log.evidence(settings, as_of))
+        breaks = checks.run(freshness.frame_of(rows), suites.arrivals)
+        return judgement.verdicts(rows, breaks, as_of)
 
     return _judged(settings, "freshness", as_of, judge, WARN)
 

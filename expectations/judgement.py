@@ -2,8 +2,6 @@
 
 from collections import defaultdict
 from datetime import date, datetime
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from expectations.checks import Break
@@ -21,9 +19,6 @@ from expectations.verdict import (
     Verdict,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 GATE = "freshness"
 # what explains the others comes first
 PRIORITY = (NOT_PULLED, SILENT_EMPTY, STUCK, SOURCE_LATE, PARTIAL)
@@ -32,7 +27,7 @@ PRIORITY = (NOT_PULLED, SILENT_EMPTY, STUCK, SOURCE_LATE, PARTIAL)
 LEFT_OVER_SHARE = 0.25
 
 
-def verdicts(frame: "pd.DataFrame", breaks: list[Break], as_of: datetime) -> list[Verdict]:
+def verdicts(rows: list[dict], breaks: list[Break], as_of: datetime) -> list[Verdict]:
     """One verdict per scope for the newest day, and one per older day that fails.
 
     A stream that was not pulled, or in which every channel fails, is one verdict with channel '';
@@ -42,10 +37,11 @@ def verdicts(frame: "pd.DataFrame", breaks: list[Break], as_of: datetime) -> lis
     for found in breaks:
         causes[found.key].append(found)
     result: list[Verdict] = []
-    groups = frame.groupby(["source", "account", "stream", "event_date"], sort=True)
-    for (source, account, stream, day), group in groups:
-        made = _Group(source, account, stream, day, group.to_dict("records"), causes, as_of)
-        result += made.verdicts()
+    groups: dict[tuple, list[dict]] = defaultdict(list)
+    for row in rows:
+        groups[row["source"], row["account"], row["stream"], row["event_date"]].append(row)
+    for (source, account, stream, day), members in sorted(groups.items()):
+        result += _Group(source, account, stream, day, members, causes, as_of).verdicts()
     return result
 
 
@@ -148,7 +144,7 @@ class _Group:
 
 WHOLE_TEXT = {
     "is_pulled": ("到点仍无提取记录", "no pull of this day although it is due"),
-    "is_ready": ("源端表示当天尚未算完", "the source says the day is not computed yet"),
+    "is_delivered": ("源端表示当天尚未算完", "the source says the day is not computed yet"),
     "has_content": ("提取成功但返回全空，之前有数据", "the pull succeeded and brought nothing, "
                                             "where it had brought data before"),
 }

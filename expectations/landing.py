@@ -151,9 +151,8 @@ def _duplicate_rows(manifest: "Manifest", commit: "Commit", paths: list[str]) ->
     filesystem, root = fsspec.core.url_to_fs(manifest.storage.address)
     files = ds.dataset([f"{root.rstrip('/')}/{path}" for path in paths], format="parquet",
                        filesystem=None if manifest.storage.is_local else filesystem)
-    columns = {name: ds.field(name) for name in key}
     if commit.kind != "event":
-        columns["__file"] = ds.field("__filename")  # one file per day
-    table = files.to_table(columns=columns)
+        key.append("__filename")  # pyarrow's own column: one file holds one day
+    table = files.to_table(columns=key)
     unique = table.group_by(table.column_names).aggregate([]).num_rows
     return table.num_rows - unique

@@ -1,4 +1,8 @@
-"""The few shapes of rule that the suites are written with."""
+"""The few shapes of rule that the suites are written with.
+
+Each bounds a column's least or largest value: on a small frame that costs a third of a rule over
+every row, and `expectations.checks` names the rows beyond the bound once GX has said there are any.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -10,28 +14,24 @@ if TYPE_CHECKING:
 
 def holds(column: str, *, check: str, cause: str, severity: str) -> "gxe.Expectation":
     """Every row's flag `column` is true."""
-    import great_expectations.expectations as gxe
-
-    return gxe.ExpectColumnValuesToBeInSet(
-        column=column, value_set=[True], severity=GX_SEVERITIES[severity],
-        meta={"check": check, "cause": cause})
+    return at_least(column, 1, check=check, cause=cause, severity=severity)
 
 
-def at_least(column: str, other: str, *, check: str, cause: str,
+def at_least(column: str, limit: float, *, check: str, cause: str,
              severity: str) -> "gxe.Expectation":
-    """Every row's `column` is not below its `other`; rows where either is missing are not judged."""
+    """No row's `column` is below the limit; missing values are not judged."""
     import great_expectations.expectations as gxe
 
-    return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A=column, column_B=other, or_equal=True, ignore_row_if="either_value_is_missing",
-        severity=GX_SEVERITIES[severity], meta={"check": check, "cause": cause})
+    return gxe.ExpectColumnMinToBeBetween(
+        column=column, min_value=limit, severity=GX_SEVERITIES[severity],
+        meta={"check": check, "cause": cause})
 
 
 def at_most(column: str, limit: float, *, check: str, cause: str,
             severity: str) -> "gxe.Expectation":
-    """Every row's `column` is not above the limit; missing values are not judged."""
+    """No row's `column` is above the limit; missing values are not judged."""
     import great_expectations.expectations as gxe
 
-    return gxe.ExpectColumnValuesToBeBetween(
+    return gxe.ExpectColumnMaxToBeBetween(
         column=column, max_value=limit, severity=GX_SEVERITIES[severity],
         meta={"check": check, "cause": cause})
