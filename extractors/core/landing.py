@@ -46,7 +46,7 @@ class Landing:
             self._parts = []
             ordinals = self.table[DAY].cast(pa.int32()).to_numpy()
             starts = np.flatnonzero(np.diff(ordinals, prepend=-1)).tolist()
-            ends = [*starts[1:], len(ordinals)]
+            ends = [*starts[1:], len(ordinals)] if starts else []
             days = self.table[DAY].take(pa.array(starts, pa.int64())).to_pylist()
             self._bounds = {day: (start, end - start) for day, start, end
                             in zip(days, starts, ends, strict=True)}

@@ -61,7 +61,7 @@ class Session:
         self._pool = _pool(self.base_url)
         self._retrying = Retrying(
             retry=retry_if_exception_type(_Transient), stop=_attempts_used_up,
-            wait=wait_exponential_jitter(initial=0.5, max=30, jitter=0.5),
+            wait=wait_exponential_jitter(multiplier=0.5, max=30, jitter=0.5),
             sleep=clock.sleep, reraise=True)
 
     def call(self, method: str, path: str, *, verdict: Callable[[dict], int],

@@ -1,0 +1,154 @@
+import json
+import logging
+
+import pytest
+import requests
+import responses
+from vendor_accounts import BASE, SECRET
+
+from extractors.core.errors import (
+    ApiError,
+    MalformedAnswerError,
+    Reaction,
+    Rule,
+    UnreachableError,
+)
+from extractors.core.ratelimit import Rate, RateLimiter
+from extractors.core.session import Session
+
+URL = f"{BASE}/api"
+RULES = {-1: Rule("busy", Reaction.BACKOFF), 45009: Rule("too often", Reaction.WAIT,
+                                                        block_seconds=(60, 300)),
+         40058: Rule("a parameter is not valid")}
+
+
+@pytest.fixture
+def session(tmp_path, clock):
+    limiter = RateLimiter(tmp_path, clock.wall, clock.sleep)
+    yield Session(vendor="Vendor", base_url=BASE, app="app", rules=RULES, rates=(Rate(1000, 60),),
+                  limiter=limiter, clock=clock, where="wecom/corp_main customer")
+    limiter.close()
+
+
+def call(session, **arguments):
+    return session.call("GET", "/api", verdict=lambda a: int(a.get("errcode") or 0), **arguments)
+
+
+def test_busy_is_asked_again_with_growing_waits(platform, session, clock):
+    for _ in range(3):
+        platform.get(URL, json={"errcode": -1})
+    platform.get(URL, json={"errcode": 0, "rows": [1]})
+    assert call(session)["rows"] == [1]
+    assert len(clock.slept) == 3
+    assert clock.slept[0] < clock.slept[1] < clock.slept[2]
+    assert session.requests == 4
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+def test_server_errors_are_asked_again_and_then_named(platform, session, clock, status):
+    for _ in range(4):
+        platform.get(URL, status=status)
+    with pytest.raises(UnreachableError, match=f"HTTP {status}.*wecom/corp_main customer"):
+        call(session)
+    assert len(clock.slept) == 3
+
+
+def test_a_wrong_path_is_not_asked_again(platform, session, clock):
+    platform.get(URL, status=404)
+    with pytest.raises(UnreachableError, match="base address"):
+        call(session)
+    assert clock.slept == []
+
+
+def test_an_unreachable_host_says_which_and_what_to_check(platform, session):
+    for _ in range(4):
+        platform.get(URL, body=requests.ConnectionError(f"refused ...?corpsecret={SECRET}"))
+    with pytest.raises(UnreachableError) as caught:
+        call(session, params=lambda: {"corpsecret": SECRET})
+    assert "vendor.test" in str(caught.value)
+    assert "accounts file" in caught.value.action
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("body", [b"<html>busy</html>", b'{"rows": [1, 2', b"[1, 2]", b""])
+def test_an_answer_that_is_no_object_is_asked_for_again_and_then_named(platform, session, body):
+    for _ in range(4):
+        platform.get(URL, body=body)
+    with pytest.raises(MalformedAnswerError, match="not a JSON object"):
+        call(session)
+
+
+def test_a_broken_answer_heals(platform, session):
+    platform.get(URL, body=b'{"rows": [')
+    platform.get(URL, json={"rows": []})
+    assert call(session) == {"rows": []}
+
+
+def test_over_the_limit_waits_out_the_block_and_goes_on(platform, session, clock):
+    platform.get(URL, json={"errcode": 45009})
+    platform.get(URL, json={"errcode": 45009})
+    platform.get(URL, json={"errcode": 0})
+    call(session)
+    assert clock.slept == [60, 300]
+    assert session.requests == 3  # no storm of calls into the block
+
+
+def test_a_block_that_never_ends_becomes_an_error(platform, session, clock):
+    for _ in range(3):
+        platform.get(URL, json={"errcode": 45009})
+    with pytest.raises(ApiError, match="45009: too often") as caught:
+        call(session)
+    assert sum(clock.slept) == 360
+    assert caught.value.exit_code == 1
+
+
+def test_a_refusal_names_code_meaning_and_advice_but_not_the_vendors_text(platform, session):
+    platform.get(URL, json={"errcode": 40058, "errmsg": "bad, from ip: 1.2.3.4"})
+    with pytest.raises(ApiError) as caught:
+        call(session)
+    assert "40058: a parameter is not valid" in str(caught.value)
+    assert "What to do: correct" in str(caught.value)
+    assert "1.2.3.4" not in str(caught.value)
+
+
+def test_a_code_outside_the_contract_is_still_named(platform, session):
+    platform.get(URL, json={"errcode": 12345})
+    with pytest.raises(ApiError, match="12345"):
+        call(session)
+
+
+def test_each_attempt_has_parameters_of_its_own(platform, session):
+    platform.get(URL, json={"errcode": -1})
+    platform.get(URL, json={"errcode": 0})
+    nonces = iter("ab")
+    call(session, params=lambda: {"nonce": next(nonces)})
+    assert [c.request.params["nonce"] for c in platform.calls] == ["a", "b"]
+
+
+def test_bodies_are_raw_utf8(platform, session):
+    platform.post(URL, json={"errcode": 0})
+    session.call("POST", "/api", verdict=lambda a: 0, body={"name": "张三"})
+    sent = platform.calls[0].request.body
+    assert b"\\u" not in sent
+    assert json.loads(sent) == {"name": "张三"}
+
+
+def test_the_connection_log_shows_no_secret(caplog):
+    with caplog.at_level(logging.DEBUG, logger="urllib3.connectionpool"):
+        logging.getLogger("urllib3.connectionpool").debug(
+            '"GET /cgi-bin/gettoken?corpid=ww1&corpsecret=%s HTTP/1.1" 200', SECRET)
+    assert SECRET not in caplog.text
+    assert "corpsecret=***" in caplog.text
+
+
+def test_errors_survive_a_process_boundary():
+    import pickle
+
+    error = pickle.loads(pickle.dumps(ApiError("no", where="w", action="a", code=7)))
+    assert (error.code, error.where, error.action) == (7, "w", "a")
+
+
+def test_responses_is_the_only_network(session):
+    with responses.RequestsMock(), pytest.raises(UnreachableError):
+        call(session)
