@@ -23,8 +23,9 @@ from siyu.errors import SiyuError, UsageError
 class Sandbox:
     """All stand-ins over one state."""
 
-    def __init__(self, state: State, *, rate_limit_scale: float = 1.0,
-                 robot_per_minute: int = 20) -> None:
+    def __init__(
+        self, state: State, *, rate_limit_scale: float = 1.0, robot_per_minute: int = 20
+    ) -> None:
         """Deliver what is due at the clock's present, then be ready to serve."""
         self.state = state
         self.drops = Drops(state)
@@ -44,11 +45,18 @@ class Sandbox:
             Route("/_sandbox/health", self._control(self._health), methods=["GET"]),
             Route("/_sandbox/accounts", self._control(self._accounts), methods=["GET"]),
             Route("/_sandbox/clock", self._control(self._clock), methods=["GET", "PUT"]),
-            Route("/_sandbox/faults", self._control(self._faults),
-                  methods=["GET", "POST", "DELETE"]),
+            Route(
+                "/_sandbox/faults", self._control(self._faults), methods=["GET", "POST", "DELETE"]
+            ),
         ]
-        vendors = (self.wecom, self.weixin_tokens, self.official_account, self.store,
-                   self.tencent, self.robot)
+        vendors = (
+            self.wecom,
+            self.weixin_tokens,
+            self.official_account,
+            self.store,
+            self.tencent,
+            self.robot,
+        )
         return Starlette(routes=control + [r for v in vendors for r in v.routes()])
 
     # -------------------------------------------------------------------------------- control
@@ -71,10 +79,16 @@ class Sandbox:
 
     def _health(self, *_: object) -> dict:
         world = self.state.world
-        return {"status": "ok", "now": iso(self.state.now_ms),
-                "world": {"size": world.size.name, "seed": world.seed,
-                          "first_date": str(world.calendar.days[0]),
-                          "last_date": str(world.calendar.days[-1])}}
+        return {
+            "status": "ok",
+            "now": iso(self.state.now_ms),
+            "world": {
+                "size": world.size.name,
+                "seed": world.seed,
+                "first_date": str(world.calendar.days[0]),
+                "last_date": str(world.calendar.days[-1]),
+            },
+        }
 
     def _clock(self, request: Request, body: dict) -> dict:
         if request.method == "GET":
@@ -84,8 +98,10 @@ class Sandbox:
         except (KeyError, TypeError, ValueError):
             moment = None
         if moment is None or moment.tzinfo is None:
-            raise UsageError("The clock needs a moment with a time zone",
-                             action='send {"now": "2026-04-13T10:30:00+08:00"}')
+            raise UsageError(
+                "The clock needs a moment with a time zone",
+                action='send {"now": "2026-04-13T10:30:00+08:00"}',
+            )
         return self.move_clock(to_ms(moment), force=bool(body.get("force")))
 
     def move_clock(self, now_ms: int, *, force: bool = False) -> dict:
@@ -95,8 +111,9 @@ class Sandbox:
             if not force:
                 raise UsageError(
                     f"The clock stands at {iso(state.now_ms)} and does not go back to "
-                    f"{iso(now_ms)}", action="add --force (drops of the future are removed, "
-                                             "tokens become invalid)")
+                    f"{iso(now_ms)}",
+                    action="add --force (drops of the future are removed, tokens become invalid)",
+                )
             state.now_ms = now_ms
             state.tokens.clear()
             for fault in state.faults:
@@ -118,8 +135,10 @@ class Sandbox:
         if request.method == "DELETE":
             number = request.query_params.get("id") or body.get("id")
             if number is not None and not str(number).isdigit():
-                raise UsageError(f"'{number}' is no number of a fault",
-                                 action="list them with `siyu sandbox fault list`")
+                raise UsageError(
+                    f"'{number}' is no number of a fault",
+                    action="list them with `siyu sandbox fault list`",
+                )
             cleared = state.clear_faults(int(number) if number is not None else None)
             self.drops.deliver()
             state.save()
@@ -130,36 +149,75 @@ class Sandbox:
         base = str(request.base_url).rstrip("/")
         since = self.state.world.first_day_text
 
-        def entry(source: str, account: str, name: str, options: dict,
-                  credentials: dict) -> dict:
-            return {"source": source, "account": account, "base_url": base, "name_zh": name,
-                    "options": {**options, "since": since}, "credentials": credentials}
+        def entry(source: str, account: str, name: str, options: dict, credentials: dict) -> dict:
+            return {
+                "source": source,
+                "account": account,
+                "base_url": base,
+                "name_zh": name,
+                "options": {**options, "since": since},
+                "credentials": credentials,
+            }
 
         accounts = [
-            entry("wecom", "corp_main", "企业微信（主体）", {"corpid": wecom.CORPID},
-                  {"secret": wecom.SECRET}),
-            entry("wechat_oa", "oa_main", "公众号（主号）", {"appid": weixin.OA_APPID},
-                  {"secret": weixin.OA_SECRET}),
-            entry("wechat_store", "shop_main", "微信小店（主店）", {"appid": weixin.STORE_APPID},
-                  {"secret": weixin.STORE_SECRET}),
-            *(entry("tencent_ads", account, f"腾讯广告 {account}",
+            entry(
+                "wecom",
+                "corp_main",
+                "企业微信（主体）",
+                {"corpid": wecom.CORPID},
+                {"secret": wecom.SECRET},
+            ),
+            entry(
+                "wechat_oa",
+                "oa_main",
+                "公众号（主号）",
+                {"appid": weixin.OA_APPID},
+                {"secret": weixin.OA_SECRET},
+            ),
+            entry(
+                "wechat_store",
+                "shop_main",
+                "微信小店（主店）",
+                {"appid": weixin.STORE_APPID},
+                {"secret": weixin.STORE_SECRET},
+            ),
+            *(
+                entry(
+                    "tencent_ads",
+                    account,
+                    f"腾讯广告 {account}",
                     {"client_id": tencent.CLIENT_ID, "account_id": account},
-                    {"client_secret": tencent.CLIENT_SECRET,
-                     "refresh_token": self.tencent.refresh_token_of(account)})
-              for account in tencent.AD_ACCOUNTS),
-            entry("page_events", "h5_main", "H5 埋点", {
-                "drop_address": str(self.drops.folder.absolute())}, {}),
+                    {
+                        "client_secret": tencent.CLIENT_SECRET,
+                        "refresh_token": self.tencent.refresh_token_of(account),
+                    },
+                )
+                for account in tencent.AD_ACCOUNTS
+            ),
+            entry(
+                "page_events",
+                "h5_main",
+                "H5 埋点",
+                {"drop_address": str(self.drops.folder.absolute())},
+                {},
+            ),
         ]
-        return {"accounts": accounts,
-                "robot_webhook": f"{base}/cgi-bin/webhook/send?key={ROBOT_KEY}"}
+        return {
+            "accounts": accounts,
+            "robot_webhook": f"{base}/cgi-bin/webhook/send?key={ROBOT_KEY}",
+        }
 
     # ---------------------------------------------------------------------------------- index
     async def _index(self, _: Request) -> Response:
         health = self._health()
         world = health["world"]
-        links = (("/robot", "群机器人收到的消息 · what the group robot received"),
-                 ("/_sandbox/health", "状态 · health"), ("/_sandbox/clock", "虚拟时钟 · clock"),
-                 ("/_sandbox/faults", "故障 · faults"), ("/_sandbox/accounts", "账号 · accounts"))
+        links = (
+            ("/robot", "群机器人收到的消息 · what the group robot received"),
+            ("/_sandbox/health", "状态 · health"),
+            ("/_sandbox/clock", "虚拟时钟 · clock"),
+            ("/_sandbox/faults", "故障 · faults"),
+            ("/_sandbox/accounts", "账号 · accounts"),
+        )
         items = "".join(f'<li><a href="{path}">{path}</a> {text}</li>' for path, text in links)
         channels = "、".join(f"{c.name_zh} <code>{c.channel_id}</code>" for c in CHANNELS)
         return HTMLResponse(
@@ -172,7 +230,8 @@ class Sandbox:
             f"<p>世界 world：{html.escape(world['size'])}，种子 seed {world['seed']}，"
             f"{world['first_date']} – {world['last_date']}<br>虚拟时间 now："
             f"{html.escape(health['now'])}</p><p>渠道 channels：{channels}</p>"
-            f"<ul>{items}</ul></body></html>")
+            f"<ul>{items}</ul></body></html>"
+        )
 
 
 def _problem(error: SiyuError) -> dict:

@@ -43,8 +43,9 @@ class Drops:
         held = self.state.faults_of("page_events", "h5_main", "page_event")
         if self._faults != held:  # the clock's moves change nothing here
             events = self.state.world.page_events
-            self._visible = faults.effective(held, events.visible_ms, day_number(events.event_ms),
-                                             _CHANNEL_NAMES[events.channel])
+            self._visible = faults.effective(
+                held, events.visible_ms, day_number(events.event_ms), _CHANNEL_NAMES[events.channel]
+            )
             self._order = np.argsort(self._visible, kind="stable")
             self._sorted = self._visible[self._order]
             self._faults = [replace(fault) for fault in held]
@@ -81,32 +82,65 @@ class Drops:
 
     def content(self, rows: np.ndarray) -> bytes:
         """The compressed lines of some events."""
-        lines = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
-                         for line in self.lines(rows))
+        lines = b"".join(
+            orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in self.lines(rows)
+        )
         return gzip.compress(lines, compresslevel=1, mtime=0)
 
     def lines(self, rows: np.ndarray) -> list[dict]:
         """Events as the pages report them."""
         world = self.state.world
         e = world.page_events
-        unionid = np.where(e.is_identified[rows],
-                           world.persons.unionid[np.maximum(e.person[rows], 0)], "")
+        unionid = np.where(
+            e.is_identified[rows], world.persons.unionid[np.maximum(e.person[rows], 0)], ""
+        )
         moments = np.char.add(
-            (e.event_ms[rows] + OFFSET_MS).astype("datetime64[ms]").astype("U23"), "+08:00")
+            (e.event_ms[rows] + OFFSET_MS).astype("datetime64[ms]").astype("U23"), "+08:00"
+        )
         columns = zip(
-            e.event_id[rows].tolist(), e.event_type[rows].tolist(), moments.tolist(),
-            e.visitor_id[rows].tolist(), unionid.tolist(), e.page[rows].tolist(),
-            e.channel[rows].tolist(), e.campaign[rows].tolist(), e.content[rows].tolist(),
-            e.device[rows].tolist(), e.dwell_seconds[rows].tolist(), strict=True)
-        return [{
-            "event_id": event_id, "event_type": EVENT_TYPES[kind], "event_time": moment,
-            "visitor_id": visitor, "unionid": who or None, "page_id": PAGES[page],
-            "page_url": f"https://h5.example.com/{PAGES[page]}",
-            "utm_source": CHANNELS[channel].channel_id, "utm_medium": CHANNELS[channel].utm_medium,
-            "utm_campaign": CAMPAIGNS[campaign], "utm_content": CHANNELS[channel].contents[content],
-            "device": DEVICES[device], "dwell_seconds": dwell if dwell == dwell else None,
-        } for (event_id, kind, moment, visitor, who, page, channel, campaign, content, device,
-               dwell) in columns]
+            e.event_id[rows].tolist(),
+            e.event_type[rows].tolist(),
+            moments.tolist(),
+            e.visitor_id[rows].tolist(),
+            unionid.tolist(),
+            e.page[rows].tolist(),
+            e.channel[rows].tolist(),
+            e.campaign[rows].tolist(),
+            e.content[rows].tolist(),
+            e.device[rows].tolist(),
+            e.dwell_seconds[rows].tolist(),
+            strict=True,
+        )
+        return [
+            {
+                "event_id": event_id,
+                "event_type": EVENT_TYPES[kind],
+                "event_time": moment,
+                "visitor_id": visitor,
+                "unionid": who or None,
+                "page_id": PAGES[page],
+                "page_url": f"https://h5.example.com/{PAGES[page]}",
+                "utm_source": CHANNELS[channel].channel_id,
+                "utm_medium": CHANNELS[channel].utm_medium,
+                "utm_campaign": CAMPAIGNS[campaign],
+                "utm_content": CHANNELS[channel].contents[content],
+                "device": DEVICES[device],
+                "dwell_seconds": dwell if dwell == dwell else None,
+            }
+            for (
+                event_id,
+                kind,
+                moment,
+                visitor,
+                who,
+                page,
+                channel,
+                campaign,
+                content,
+                device,
+                dwell,
+            ) in columns
+        ]
 
     def take_back(self) -> int:
         """Remove every drop that lies after the clock; returns how many."""
@@ -115,8 +149,12 @@ class Drops:
             day = path.parent.parent.name.removeprefix("dt=")
             hour = int(path.parent.name.removeprefix("hour="))
             second = int(path.name.removesuffix(".jsonl.gz").rsplit("-", 1)[1])
-            closed = (int(np.datetime64(day, "ms").astype(np.int64)) - OFFSET_MS
-                      + hour * HOUR_MS + second * SECOND_MS)
+            closed = (
+                int(np.datetime64(day, "ms").astype(np.int64))
+                - OFFSET_MS
+                + hour * HOUR_MS
+                + second * SECOND_MS
+            )
             if closed > self.state.now_ms:
                 path.unlink()
                 count += 1

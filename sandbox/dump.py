@@ -44,7 +44,8 @@ def dump(world: World, folder: Path) -> dict[str, int]:
 def _at(moment_ms: np.ndarray) -> pa.Array:
     """UTC timestamps; what never happens is null."""
     return pa.array(moment_ms, type=pa.int64(), mask=moment_ms >= NEVER_MS).cast(
-        pa.timestamp("ms", "UTC"))
+        pa.timestamp("ms", "UTC")
+    )
 
 
 def _date(number: np.ndarray) -> pa.Array:
@@ -68,25 +69,38 @@ def _days_of(world: World) -> np.ndarray:
 
 def _persons(world: World) -> dict:
     p = world.persons
-    return {"external_userid": _texts(p.external_userid), "unionid": _texts(p.unionid),
-            "openid": _texts(p.openid), "gender": p.gender, "layer": _names(LAYERS, p.layer),
-            "chat_id": _names(world.groups.chat_id.tolist(), p.group),
-            "is_interactive": p.is_interactive, "channel_id": _names(CHANNEL_IDS, p.channel),
-            "campaign": _names(CAMPAIGNS, p.campaign), "happened_at": _at(p.first_add_ms),
-            "first_add_date": _date(day_number(p.first_add_ms)),
-            "visible_at": _at(p.first_add_ms)}
+    return {
+        "external_userid": _texts(p.external_userid),
+        "unionid": _texts(p.unionid),
+        "openid": _texts(p.openid),
+        "gender": p.gender,
+        "layer": _names(LAYERS, p.layer),
+        "chat_id": _names(world.groups.chat_id.tolist(), p.group),
+        "is_interactive": p.is_interactive,
+        "channel_id": _names(CHANNEL_IDS, p.channel),
+        "campaign": _names(CAMPAIGNS, p.campaign),
+        "happened_at": _at(p.first_add_ms),
+        "first_add_date": _date(day_number(p.first_add_ms)),
+        "visible_at": _at(p.first_add_ms),
+    }
 
 
 def _relations(world: World) -> dict:
     r = world.relations
-    return {"external_userid": _texts(world.persons.external_userid[r.person]),
-            "userid": _names(world.staff, r.staff), "happened_at": _at(r.created_ms),
-            "created_date": _date(day_number(r.created_ms)), "add_way": r.add_way,
-            "channel_id": _names(CHANNEL_IDS, r.channel),
-            "campaign": _names(CAMPAIGNS, r.campaign), "has_state": r.has_state,
-            "is_first": r.is_first, "removed_by_staff_at": _at(r.removed_ms),
-            "deleted_by_customer_at": _at(r.customer_deleted_ms),
-            "visible_at": _at(r.created_ms)}
+    return {
+        "external_userid": _texts(world.persons.external_userid[r.person]),
+        "userid": _names(world.staff, r.staff),
+        "happened_at": _at(r.created_ms),
+        "created_date": _date(day_number(r.created_ms)),
+        "add_way": r.add_way,
+        "channel_id": _names(CHANNEL_IDS, r.channel),
+        "campaign": _names(CAMPAIGNS, r.campaign),
+        "has_state": r.has_state,
+        "is_first": r.is_first,
+        "removed_by_staff_at": _at(r.removed_ms),
+        "deleted_by_customer_at": _at(r.customer_deleted_ms),
+        "visible_at": _at(r.created_ms),
+    }
 
 
 def _page_events(world: World) -> dict:
@@ -94,33 +108,50 @@ def _page_events(world: World) -> dict:
     unionid = np.where(e.is_identified, world.persons.unionid[np.maximum(e.person, 0)], "")
     offsets = np.cumsum([0] + [len(c.contents) for c in CHANNELS])
     contents = [content for c in CHANNELS for content in c.contents]
-    return {"event_id": _texts(e.event_id), "event_type": _names(EVENT_TYPES, e.event_type),
-            "happened_at": _at(e.event_ms), "event_date": _date(day_number(e.event_ms)),
-            "visitor_id": _texts(e.visitor_id), "unionid": _texts(unionid),
-            "external_userid": _names(world.persons.external_userid.tolist(), e.person),
-            "page_id": _names(PAGES, e.page), "utm_source": _names(CHANNEL_IDS, e.channel),
-            "utm_medium": _names([c.utm_medium for c in CHANNELS], e.channel),
-            "utm_campaign": _names(CAMPAIGNS, e.campaign),
-            "utm_content": _names(contents, offsets[e.channel] + e.content),
-            "device": _names(DEVICES, e.device),
-            "dwell_seconds": pa.array(e.dwell_seconds, from_pandas=True),
-            "site": _names(SITES, e.site), "visible_at": _at(e.visible_ms)}
+    return {
+        "event_id": _texts(e.event_id),
+        "event_type": _names(EVENT_TYPES, e.event_type),
+        "happened_at": _at(e.event_ms),
+        "event_date": _date(day_number(e.event_ms)),
+        "visitor_id": _texts(e.visitor_id),
+        "unionid": _texts(unionid),
+        "external_userid": _names(world.persons.external_userid.tolist(), e.person),
+        "page_id": _names(PAGES, e.page),
+        "utm_source": _names(CHANNEL_IDS, e.channel),
+        "utm_medium": _names([c.utm_medium for c in CHANNELS], e.channel),
+        "utm_campaign": _names(CAMPAIGNS, e.campaign),
+        "utm_content": _names(contents, offsets[e.channel] + e.content),
+        "device": _names(DEVICES, e.device),
+        "dwell_seconds": pa.array(e.dwell_seconds, from_pandas=True),
+        "site": _names(SITES, e.site),
+        "visible_at": _at(e.visible_ms),
+    }
 
 
 def _orders(world: World) -> dict:
     o, p = world.orders, world.persons
-    return {"order_id": _texts(o.order_id),
-            "external_userid": _texts(p.external_userid[o.person]),
-            "openid": _texts(p.openid[o.person]), "unionid": _texts(p.unionid[o.person]),
-            "product_id": _names([x[1] for x in PRODUCTS], o.product), "quantity": o.quantity,
-            "product_price_fen": o.product_price_fen,
-            "discounted_price_fen": o.discounted_price_fen, "freight_fen": o.freight_fen,
-            "order_price_fen": o.order_price_fen, "order_scene": o.scene,
-            "happened_at": _at(o.created_ms), "created_date": _date(day_number(o.created_ms)),
-            "paid_at": _at(o.paid_ms), "shipped_at": _at(o.shipped_ms),
-            "completed_at": _at(o.completed_ms), "cancelled_at": _at(o.cancelled_ms),
-            "refund_asked_at": _at(o.refund_asked_ms), "refunded_at": _at(o.refunded_ms),
-            "visible_at": _at(o.created_ms)}
+    return {
+        "order_id": _texts(o.order_id),
+        "external_userid": _texts(p.external_userid[o.person]),
+        "openid": _texts(p.openid[o.person]),
+        "unionid": _texts(p.unionid[o.person]),
+        "product_id": _names([x[1] for x in PRODUCTS], o.product),
+        "quantity": o.quantity,
+        "product_price_fen": o.product_price_fen,
+        "discounted_price_fen": o.discounted_price_fen,
+        "freight_fen": o.freight_fen,
+        "order_price_fen": o.order_price_fen,
+        "order_scene": o.scene,
+        "happened_at": _at(o.created_ms),
+        "created_date": _date(day_number(o.created_ms)),
+        "paid_at": _at(o.paid_ms),
+        "shipped_at": _at(o.shipped_ms),
+        "completed_at": _at(o.completed_ms),
+        "cancelled_at": _at(o.cancelled_ms),
+        "refund_asked_at": _at(o.refund_asked_ms),
+        "refunded_at": _at(o.refunded_ms),
+        "visible_at": _at(o.created_ms),
+    }
 
 
 def _cell_columns(world: World, cell: np.ndarray) -> dict:
@@ -128,10 +159,13 @@ def _cell_columns(world: World, cell: np.ndarray) -> dict:
     sites = [*SITE_SETS]
     site = np.array([sites.index(s) for s in ads.cell_site_set])[cell]
     adgroup = ads.cell_adgroup[cell]
-    return {"account_id": _names([g.account for g in ADGROUPS], adgroup),
-            "adgroup_id": _names([str(g.adgroup_id) for g in ADGROUPS], adgroup),
-            "adgroup_name": _names([g.name for g in ADGROUPS], adgroup),
-            "site_set": _names(sites, site), "channel_id": _names([*SITE_SETS.values()], site)}
+    return {
+        "account_id": _names([g.account for g in ADGROUPS], adgroup),
+        "adgroup_id": _names([str(g.adgroup_id) for g in ADGROUPS], adgroup),
+        "adgroup_name": _names([g.name for g in ADGROUPS], adgroup),
+        "site_set": _names(sites, site),
+        "channel_id": _names([*SITE_SETS.values()], site),
+    }
 
 
 def _ad_days(world: World) -> dict:
@@ -139,29 +173,44 @@ def _ad_days(world: World) -> dict:
     cell, day = (a.ravel() for a in np.indices(ads.clicks.shape))
     runs = ads.impressions.ravel() > 0
     cell, day = cell[runs], day[runs]
-    return {**_cell_columns(world, cell), "date": _date(_days_of(world)[day]),
-            "impressions": ads.impressions[cell, day], "clicks": ads.clicks[cell, day],
-            "cost_fen": ads.cost_fen[cell, day], "visible_at": _at(ads.visible_ms[day])}
+    return {
+        **_cell_columns(world, cell),
+        "date": _date(_days_of(world)[day]),
+        "impressions": ads.impressions[cell, day],
+        "clicks": ads.clicks[cell, day],
+        "cost_fen": ads.cost_fen[cell, day],
+        "visible_at": _at(ads.visible_ms[day]),
+    }
 
 
 def _ad_conversions(world: World) -> dict:
     ads, first = world.ads, world.calendar.first_number
-    return {**_cell_columns(world, ads.conversion_cell),
-            "request_date": _date(first + ads.request_day),
-            "reported_date": _date(first + ads.reported_day),
-            "is_scan_follow": ads.is_scan_follow,
-            "visible_at": _at(ads.conversion_visible_ms)}
+    return {
+        **_cell_columns(world, ads.conversion_cell),
+        "request_date": _date(first + ads.request_day),
+        "reported_date": _date(first + ads.reported_day),
+        "is_scan_follow": ads.is_scan_follow,
+        "visible_at": _at(ads.conversion_visible_ms),
+    }
 
 
 def _articles(world: World) -> dict:
     a = world.articles
-    return {"msgid": _texts(a.msgid), "title": a.title, "purpose": _names(PURPOSES, a.purpose),
-            "is_tutorial": a.is_tutorial, "publish_type": a.publish_type, "fans": a.fans,
-            "published_date": _date(world.calendar.first_number + a.day),
-            "happened_at": _at(a.published_ms),
-            **{f"final_{name}" + ("_fen" if name == "praise_money" else ""): a.known[:, n, -1]
-               for n, name in enumerate(COUNTERS)},
-            "visible_at": _at(a.visible_ms[:, 0])}
+    return {
+        "msgid": _texts(a.msgid),
+        "title": a.title,
+        "purpose": _names(PURPOSES, a.purpose),
+        "is_tutorial": a.is_tutorial,
+        "publish_type": a.publish_type,
+        "fans": a.fans,
+        "published_date": _date(world.calendar.first_number + a.day),
+        "happened_at": _at(a.published_ms),
+        **{
+            f"final_{name}" + ("_fen" if name == "praise_money" else ""): a.known[:, n, -1]
+            for n, name in enumerate(COUNTERS)
+        },
+        "visible_at": _at(a.visible_ms[:, 0]),
+    }
 
 
 def _article_days(world: World) -> dict:
@@ -169,37 +218,68 @@ def _article_days(world: World) -> dict:
     article = np.repeat(np.arange(len(a.day)), STAT_DAYS)
     step = np.tile(np.arange(STAT_DAYS), len(a.day))
     first = world.calendar.first_number
-    return {"msgid": _texts(a.msgid[article]), "published_date": _date(first + a.day[article]),
-            "stat_date": _date(first + a.day[article] + step),
-            **{name + ("_fen" if name == "praise_money" else ""): a.known[article, n, step]
-               for n, name in enumerate(COUNTERS)},
-            "visible_at": _at(a.visible_ms[article, step])}
+    return {
+        "msgid": _texts(a.msgid[article]),
+        "published_date": _date(first + a.day[article]),
+        "stat_date": _date(first + a.day[article] + step),
+        **{
+            name + ("_fen" if name == "praise_money" else ""): a.known[article, n, step]
+            for n, name in enumerate(COUNTERS)
+        },
+        "visible_at": _at(a.visible_ms[article, step]),
+    }
 
 
 def _staff_days(world: World) -> dict:
     s = world.staff_days
     staff, day = (a.ravel() for a in np.indices(s.chat_cnt.shape))
-    names = ("new_apply_cnt", "new_contact_cnt", "chat_cnt", "message_cnt", "initial_chat_cnt",
-             "initial_message_cnt", "negative_feedback_cnt", "started_by_customer", "answered",
-             "reply_seconds")
-    return {"userid": _names(world.staff, staff), "date": _date(_days_of(world)[day]),
-            **{name: getattr(s, name)[staff, day] for name in names},
-            "visible_at": _at(s.visible_ms[day]), "revised_at": _at(s.revised_ms[staff, day])}
+    names = (
+        "new_apply_cnt",
+        "new_contact_cnt",
+        "chat_cnt",
+        "message_cnt",
+        "initial_chat_cnt",
+        "initial_message_cnt",
+        "negative_feedback_cnt",
+        "started_by_customer",
+        "answered",
+        "reply_seconds",
+    )
+    return {
+        "userid": _names(world.staff, staff),
+        "date": _date(_days_of(world)[day]),
+        **{name: getattr(s, name)[staff, day] for name in names},
+        "visible_at": _at(s.visible_ms[day]),
+        "revised_at": _at(s.revised_ms[staff, day]),
+    }
 
 
 def _group_days(world: World) -> dict:
     g = world.groups
     group, day = np.nonzero(g.exists)
-    return {"chat_id": _texts(g.chat_id[group]), "owner": _names(world.staff, g.owner[group]),
-            "date": _date(_days_of(world)[day]), "is_new": g.is_new[group, day],
-            "new_member_cnt": g.new_member_cnt[group, day],
-            "member_total": g.member_total[group, day],
-            "member_has_msg": g.member_has_msg[group, day],
-            "msg_total": g.msg_total[group, day], "visible_at": _at(g.visible_ms[day])}
+    return {
+        "chat_id": _texts(g.chat_id[group]),
+        "owner": _names(world.staff, g.owner[group]),
+        "date": _date(_days_of(world)[day]),
+        "is_new": g.is_new[group, day],
+        "new_member_cnt": g.new_member_cnt[group, day],
+        "member_total": g.member_total[group, day],
+        "member_has_msg": g.member_has_msg[group, day],
+        "msg_total": g.msg_total[group, day],
+        "visible_at": _at(g.visible_ms[day]),
+    }
 
 
-TABLES = {"persons": _persons, "relations": _relations, "page_events": _page_events,
-          "orders": _orders, "ad_days": _ad_days, "ad_conversions": _ad_conversions,
-          "articles": _articles, "article_days": _article_days, "staff_days": _staff_days,
-          "group_days": _group_days}
+TABLES = {
+    "persons": _persons,
+    "relations": _relations,
+    "page_events": _page_events,
+    "orders": _orders,
+    "ad_days": _ad_days,
+    "ad_conversions": _ad_conversions,
+    "articles": _articles,
+    "article_days": _article_days,
+    "staff_days": _staff_days,
+    "group_days": _group_days,
+}
 __all__ = ["TABLES", "dump"]

@@ -18,15 +18,25 @@ from siyu.errors import UsageError
 
 # source -> stream -> whether it can be cut by channel
 STREAMS = {
-    "wecom": {"follow_user": False, "customer": False, "group_chat": False,
-              "user_behavior": False, "group_statistic": False},
+    "wecom": {
+        "follow_user": False,
+        "customer": False,
+        "group_chat": False,
+        "user_behavior": False,
+        "group_statistic": False,
+    },
     "wechat_oa": {"article_total_detail": False},
     "wechat_store": {"order": False},
     "tencent_ads": {"daily_report_request_time": True, "daily_report_reporting_time": True},
     "page_events": {"page_event": True},
 }
-ACCOUNTS = {"wecom": ("corp_main",), "wechat_oa": ("oa_main",), "wechat_store": ("shop_main",),
-            "tencent_ads": ("20001", "20002"), "page_events": ("h5_main",)}
+ACCOUNTS = {
+    "wecom": ("corp_main",),
+    "wechat_oa": ("oa_main",),
+    "wechat_store": ("shop_main",),
+    "tencent_ads": ("20001", "20002"),
+    "page_events": ("h5_main",),
+}
 KINDS = ("freeze",)
 NOON_MS = 12 * HOUR_MS
 
@@ -54,26 +64,34 @@ class Fault:
     @property
     def released_ms(self) -> int:
         """When everything held back appears."""
-        planned = midnight_ms(date.fromisoformat(self.first_date)
-                              + timedelta(self.days)) + NOON_MS
+        planned = midnight_ms(date.fromisoformat(self.first_date) + timedelta(self.days)) + NOON_MS
         return planned if self.cleared_ms is None else min(planned, self.cleared_ms)
 
     def touches(self, source: str, account: str, stream: str) -> bool:
         """Whether any part of the stream of this account is in the scope."""
-        return (self.source == source and self.account in ("", account)
-                and self.stream in ("", stream))
+        return (
+            self.source == source and self.account in ("", account) and self.stream in ("", stream)
+        )
 
     def describe(self, now_ms: int) -> dict:
         """The fault as the API and the command line list it, with its hold window."""
-        state = ("cleared" if self.cleared_ms is not None else
-                 "scheduled" if now_ms < self.from_ms else
-                 "active" if now_ms < self.released_ms else "over")
+        state = (
+            "cleared"
+            if self.cleared_ms is not None
+            else "scheduled"
+            if now_ms < self.from_ms
+            else "active"
+            if now_ms < self.released_ms
+            else "over"
+        )
         own = {k: v for k, v in asdict(self).items() if not k.endswith("_ms")}
         own["from"] = own.pop("first_date")
-        return own | {"state": state,
-                      "withheld_from": iso(max(self.from_ms, self.added_ms)),
-                      "older_days_withheld_from": iso(max(self.from_ms + NOON_MS, self.added_ms)),
-                      "released_at": iso(self.released_ms)}
+        return own | {
+            "state": state,
+            "withheld_from": iso(max(self.from_ms, self.added_ms)),
+            "older_days_withheld_from": iso(max(self.from_ms + NOON_MS, self.added_ms)),
+            "released_at": iso(self.released_ms),
+        }
 
 
 def make(number: int, request: dict, now_ms: int) -> Fault:
@@ -82,11 +100,14 @@ def make(number: int, request: dict, now_ms: int) -> Fault:
     Raises:
         UsageError: unknown kind, source, account, stream or channel, or a malformed window.
     """
-    text = {key: str(request.get(key) or "") for key in
-            ("kind", "source", "account", "channel", "stream", "from")}
+    text = {
+        key: str(request.get(key) or "")
+        for key in ("kind", "source", "account", "channel", "stream", "from")
+    }
     if request.get("param"):
-        raise UsageError("freeze takes no --param", where=str(request["param"]),
-                         action="leave it out")
+        raise UsageError(
+            "freeze takes no --param", where=str(request["param"]), action="leave it out"
+        )
     _one_of("kind", text["kind"], KINDS)
     _one_of("source", text["source"], STREAMS)
     if text["account"]:
@@ -96,10 +117,12 @@ def make(number: int, request: dict, now_ms: int) -> Fault:
         _one_of(f"stream of {text['source']}", text["stream"], streams)
     if text["channel"]:
         if not any(streams.values()):
-            raise UsageError(f"The streams of {text['source']} have no channels",
-                             where=text["channel"],
-                             action="leave --channel out, or choose a source that has them: "
-                                    "tencent_ads, page_events")
+            raise UsageError(
+                f"The streams of {text['source']} have no channels",
+                where=text["channel"],
+                action="leave --channel out, or choose a source that has them: "
+                "tencent_ads, page_events",
+            )
         text["channel"] = channel_of(text["source"], text["channel"])
     try:
         first = date.fromisoformat(text["from"])
@@ -107,10 +130,22 @@ def make(number: int, request: dict, now_ms: int) -> Fault:
         if days < 1:
             raise ValueError
     except ValueError:
-        raise UsageError("A fault needs a first day and a number of days", where=str(request),
-                         action="give --from YYYY-MM-DD and --days N (at least 1)") from None
-    return Fault(number, text["kind"], text["source"], text["account"], text["channel"],
-                 text["stream"], first.isoformat(), days, now_ms)
+        raise UsageError(
+            "A fault needs a first day and a number of days",
+            where=str(request),
+            action="give --from YYYY-MM-DD and --days N (at least 1)",
+        ) from None
+    return Fault(
+        number,
+        text["kind"],
+        text["source"],
+        text["account"],
+        text["channel"],
+        text["stream"],
+        first.isoformat(),
+        days,
+        now_ms,
+    )
 
 
 def channel_of(source: str, name: str) -> str:
@@ -127,8 +162,12 @@ def _one_of(what: str, value: str, allowed: Iterable[str]) -> str:
     return value
 
 
-def effective(faults: list[Fault], visible_ms: np.ndarray, event_day: np.ndarray,
-              channel: np.ndarray | None = None) -> np.ndarray:
+def effective(
+    faults: list[Fault],
+    visible_ms: np.ndarray,
+    event_day: np.ndarray,
+    channel: np.ndarray | None = None,
+) -> np.ndarray:
     """When each fact really becomes visible under the given faults.
 
     Args:
@@ -142,8 +181,11 @@ def effective(faults: list[Fault], visible_ms: np.ndarray, event_day: np.ndarray
     result = visible_ms.copy()
     for fault in sorted(faults, key=lambda f: (f.from_ms, f.id)):
         first_day = number_of_date(date.fromisoformat(fault.first_date))
-        held = ((result >= max(fault.from_ms, fault.added_ms)) & (result < fault.released_ms)
-                & ((event_day >= first_day) | (result >= fault.from_ms + NOON_MS)))
+        held = (
+            (result >= max(fault.from_ms, fault.added_ms))
+            & (result < fault.released_ms)
+            & ((event_day >= first_day) | (result >= fault.from_ms + NOON_MS))
+        )
         if fault.channel:
             if channel is None:
                 continue

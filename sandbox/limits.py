@@ -11,8 +11,14 @@ class RateLimit:
     With `block_seconds`, going over blocks the key for that long, as WeCom does.
     """
 
-    def __init__(self, per_minute: int, *, scale: float = 1.0, block_seconds: float = 0.0,
-                 timer: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        per_minute: int,
+        *,
+        scale: float = 1.0,
+        block_seconds: float = 0.0,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
         """A scale of 0 switches the limit off."""
         self.limit = max(1, int(per_minute * scale)) if scale else 0
         self._block_seconds = block_seconds

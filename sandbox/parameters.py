@@ -34,8 +34,9 @@ SIZES = {
 def size_named(name: str, **changes: object) -> Size:
     """A size by name, some of its figures changed (customers=, days=, ...)."""
     if name not in SIZES:
-        raise UsageError(f"There is no world of size '{name}'",
-                         action=f"choose one of: {', '.join(SIZES)}")
+        raise UsageError(
+            f"There is no world of size '{name}'", action=f"choose one of: {', '.join(SIZES)}"
+        )
     return replace(SIZES[name], **changes)
 
 
@@ -58,24 +59,104 @@ class Channel:
 
 # add_rate of live-stream posters against articles: 15 % against 8 % (world.md, scan-to-add)
 CHANNELS = (
-    Channel("tencent_moments", "朋友圈广告", "paid", 440, .19, .042, .20, 16, .14,
-            "SITE_SET_MOMENTS"),
-    Channel("tencent_channels", "视频号广告", "paid", 350, .16, .038, .19, 16, .10,
-            "SITE_SET_CHANNELS"),
-    Channel("tencent_wechat", "公众号与小程序广告", "paid", 290, .16, .036, .18, 16, .08,
-            "SITE_SET_WECHAT"),
-    Channel("official_account", "公众号文章", "article", 330, .15, .08, .18, 1, .18,
-            contents=("article_tail", "article_card", "menu")),
-    Channel("live_stream", "直播间海报", "live", 370, .13, .15, .22, 1, .12,
-            contents=("live_poster", "live_card")),
-    Channel("short_video", "短视频", "video", 285, .15, .05, .16, 1, .09,
-            contents=("video_link", "video_bio")),
-    Channel("community", "社群", "group", 260, .20, .06, .24, 4, .13,
-            contents=("group_post", "group_notice")),
-    Channel("partner", "合作伙伴", "referral", 250, .14, .03, .26, 1, .06,
-            contents=("partner_page", "partner_qr")),
+    Channel(
+        "tencent_moments",
+        "朋友圈广告",
+        "paid",
+        440,
+        0.19,
+        0.042,
+        0.20,
+        16,
+        0.14,
+        "SITE_SET_MOMENTS",
+    ),
+    Channel(
+        "tencent_channels",
+        "视频号广告",
+        "paid",
+        350,
+        0.16,
+        0.038,
+        0.19,
+        16,
+        0.10,
+        "SITE_SET_CHANNELS",
+    ),
+    Channel(
+        "tencent_wechat",
+        "公众号与小程序广告",
+        "paid",
+        290,
+        0.16,
+        0.036,
+        0.18,
+        16,
+        0.08,
+        "SITE_SET_WECHAT",
+    ),
+    Channel(
+        "official_account",
+        "公众号文章",
+        "article",
+        330,
+        0.15,
+        0.08,
+        0.18,
+        1,
+        0.18,
+        contents=("article_tail", "article_card", "menu"),
+    ),
+    Channel(
+        "live_stream",
+        "直播间海报",
+        "live",
+        370,
+        0.13,
+        0.15,
+        0.22,
+        1,
+        0.12,
+        contents=("live_poster", "live_card"),
+    ),
+    Channel(
+        "short_video",
+        "短视频",
+        "video",
+        285,
+        0.15,
+        0.05,
+        0.16,
+        1,
+        0.09,
+        contents=("video_link", "video_bio"),
+    ),
+    Channel(
+        "community",
+        "社群",
+        "group",
+        260,
+        0.20,
+        0.06,
+        0.24,
+        4,
+        0.13,
+        contents=("group_post", "group_notice"),
+    ),
+    Channel(
+        "partner",
+        "合作伙伴",
+        "referral",
+        250,
+        0.14,
+        0.03,
+        0.26,
+        1,
+        0.06,
+        contents=("partner_page", "partner_qr"),
+    ),
     # a few events a day, true zeros on some days
-    Channel("organic", "自然流量", "none", 2.2, .30, .05, .20, 2, .10, contents=("direct",)),
+    Channel("organic", "自然流量", "none", 2.2, 0.30, 0.05, 0.20, 2, 0.10, contents=("direct",)),
 )
 CHANNEL_IDS = tuple(c.channel_id for c in CHANNELS)
 SITE_SETS = {c.site_set: c.channel_id for c in CHANNELS if c.site_set}
@@ -88,18 +169,20 @@ ORGANIC_ADD_WAYS = (2, 3, 6, 201)
 
 # ------------------------------------------------------------------ how data arrives (world.md)
 # share known d days after the business day, index = d
-VIEW_CURVE = np.array([.97, 1.])
-FUNNEL_CURVE = np.array([.40, .52, .60, .78, .92, .99, .995, 1.])
+VIEW_CURVE = np.array([0.97, 1.0])
+FUNNEL_CURVE = np.array([0.40, 0.52, 0.60, 0.78, 0.92, 0.99, 0.995, 1.0])
 # d1..d30 of an article's reads; the row of stat day k holds ARTICLE_CURVE[k]
-_KNOWN_ARTICLE = {1: .55, 2: .72, 3: .81, 4: .87, 5: .91, 6: .93, 7: .95}
-_KNOWN_CONVERSION = {0: .45, 1: .63, 2: .74, 3: .82, 4: .87, 5: .91, 6: .93, 7: .95}
+_KNOWN_ARTICLE = {1: 0.55, 2: 0.72, 3: 0.81, 4: 0.87, 5: 0.91, 6: 0.93, 7: 0.95}
+_KNOWN_CONVERSION = {0: 0.45, 1: 0.63, 2: 0.74, 3: 0.82, 4: 0.87, 5: 0.91, 6: 0.93, 7: 0.95}
 
 
 def _with_tail(known: dict[int, float], last_day: int = 30) -> np.ndarray:
     """Fill d8..d30 between the last known share and 1, ever more slowly."""
     first, knee = min(known), max(known)
-    tail = [1 - (1 - known[knee]) * ((last_day - d) / (last_day - knee)) ** 1.7
-            for d in range(knee + 1, last_day + 1)]
+    tail = [
+        1 - (1 - known[knee]) * ((last_day - d) / (last_day - knee)) ** 1.7
+        for d in range(knee + 1, last_day + 1)
+    ]
     return np.array([known[d] for d in range(first, knee + 1)] + tail)
 
 
@@ -120,7 +203,7 @@ DEAL_RATE_BY_LAYER = {"high_value": 1.30, "middle": 1.0, "long_tail": 0.80}
 LAYER_SHARES = (0.15, 0.35, 0.50)
 EVENING_OPEN_RATE_LIFT = 1.12
 TUTORIAL_INTERACTION_LIFT = 1.20
-CONTENT_MIX = {"value": .55, "promotion": .35, "interaction": .06, "brand": .04}
+CONTENT_MIX = {"value": 0.55, "promotion": 0.35, "interaction": 0.06, "brand": 0.04}
 REFUND_SHARE = 0.06
 REFUND_MEDIAN_DAYS = 4.0
 FIRST_RESPONSE_MEDIAN_SECONDS = 95.0

@@ -35,8 +35,11 @@ class Robot:
 
     def routes(self) -> list[Route]:
         """The webhook, the page, and the same as JSON."""
-        return [Route("/cgi-bin/webhook/send", self._send, methods=["GET", "POST"]),
-                Route("/robot", self._page), Route("/_sandbox/robot", self._json)]
+        return [
+            Route("/cgi-bin/webhook/send", self._send, methods=["GET", "POST"]),
+            Route("/robot", self._page),
+            Route("/_sandbox/robot", self._json),
+        ]
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(page(self.messages, iso(self.state.now_ms)))
@@ -59,11 +62,19 @@ class Robot:
             if not self._limit.allows(ROBOT_KEY):
                 raise Refusal(45009, "api freq out of limit")
         except Refusal as refusal:
-            text = (f"{refusal.message}, more info at "
-                    f"https://open.work.weixin.qq.com/devtool/query?e={refusal.code}")
+            text = (
+                f"{refusal.message}, more info at "
+                f"https://open.work.weixin.qq.com/devtool/query?e={refusal.code}"
+            )
             return answer({"errcode": refusal.code, "errmsg": text})
-        self._keep({"number": len(self.messages) + 1, "received_at": iso(self.state.now_ms),
-                    "msgtype": kind, kind: content})
+        self._keep(
+            {
+                "number": len(self.messages) + 1,
+                "received_at": iso(self.state.now_ms),
+                "msgtype": kind,
+                kind: content,
+            }
+        )
         return answer({"errcode": 0, "errmsg": "ok"})
 
     async def _body(self, request: Request) -> dict:
@@ -72,8 +83,7 @@ class Robot:
         try:
             body = await json_body(request)
         except orjson.JSONDecodeError:
-            raise Refusal(40058, "Warning: wrong json format. invalid Request "
-                                 "Parameter") from None
+            raise Refusal(40058, "Warning: wrong json format. invalid Request Parameter") from None
         if body is None:
             raise Refusal(93017, "message body empty")
         if not isinstance(body, dict):
@@ -101,8 +111,9 @@ def _check(kind: str, content: dict) -> None:
         if _size(content) == 0:
             raise Refusal(40058, f"{kind}.content missing. invalid Request Parameter")
         if _size(content) > 4096:
-            raise Refusal(40058, f"{kind}.content exceed max length 4096. invalid Request "
-                                 "Parameter")
+            raise Refusal(
+                40058, f"{kind}.content exceed max length 4096. invalid Request Parameter"
+            )
     elif kind == "image":
         _check_image(content)
     elif kind == "news":

@@ -26,18 +26,23 @@ color:#646a73}code{background:#f2f3f5;border-radius:3px;padding:0 4px}
 def page(messages: list[dict], now: str) -> str:
     """The whole page, newest message first."""
     body = "".join(_message(m) for m in reversed(messages)) or (
-        '<p class="empty">还没有收到消息<br>No messages yet</p>')
-    return (f"{_HEAD}<header><h1>群机器人消息 <small>Group robot</small></h1><p>共 "
-            f"{len(messages)} 条（最新在上） · 虚拟时间 {html.escape(now)}</p></header>"
-            f"<main>{body}</main></body></html>")
+        '<p class="empty">还没有收到消息<br>No messages yet</p>'
+    )
+    return (
+        f"{_HEAD}<header><h1>群机器人消息 <small>Group robot</small></h1><p>共 "
+        f"{len(messages)} 条（最新在上） · 虚拟时间 {html.escape(now)}</p></header>"
+        f"<main>{body}</main></body></html>"
+    )
 
 
 def _message(message: dict) -> str:
     kind = message["msgtype"]
     when = message["received_at"].replace("T", " ")[:16]
-    return (f'<article><div class="who">告警</div><div><div class="time">数据值班机器人 · '
-            f'{html.escape(when)} · #{message["number"]}</div><div class="bubble">'
-            f"{_content(kind, message[kind])}</div></div></article>")
+    return (
+        f'<article><div class="who">告警</div><div><div class="time">数据值班机器人 · '
+        f'{html.escape(when)} · #{message["number"]}</div><div class="bubble">'
+        f"{_content(kind, message[kind])}</div></div></article>"
+    )
 
 
 def _content(kind: str, content: dict) -> str:
@@ -48,9 +53,12 @@ def _content(kind: str, content: dict) -> str:
     if kind in ("markdown", "markdown_v2"):
         return markdown(content["content"])
     if kind == "news":
-        return "".join(f'<p><a href="{html.escape(_safe(a["url"]))}">{html.escape(a["title"])}</a>'
-                       f'<br><span class="comment">{html.escape(a.get("description", ""))}</span>'
-                       "</p>" for a in content["articles"])
+        return "".join(
+            f'<p><a href="{html.escape(_safe(a["url"]))}">{html.escape(a["title"])}</a>'
+            f'<br><span class="comment">{html.escape(a.get("description", ""))}</span>'
+            "</p>"
+            for a in content["articles"]
+        )
     if kind == "image":
         return '<p class="comment">［图片］</p>'
     title = (content.get("main_title") or {}).get("title", "")
@@ -81,10 +89,15 @@ def markdown(text: str) -> str:
 
 def _inline(text: str) -> str:
     safe = html.escape(text)
-    safe = re.sub(r"&lt;font color=(?:&quot;|&#x27;)(info|comment|warning)(?:&quot;|&#x27;)&gt;"
-                  r"(.*?)&lt;/font&gt;", r'<span class="\1">\2</span>', safe)
-    safe = re.sub(r"&lt;@([\w.@-]+)&gt;",
-                  lambda m: f'<span class="mention">{_at(m[1])}</span>', safe)
+    safe = re.sub(
+        r"&lt;font color=(?:&quot;|&#x27;)(info|comment|warning)(?:&quot;|&#x27;)&gt;"
+        r"(.*?)&lt;/font&gt;",
+        r'<span class="\1">\2</span>',
+        safe,
+    )
+    safe = re.sub(
+        r"&lt;@([\w.@-]+)&gt;", lambda m: f'<span class="mention">{_at(m[1])}</span>', safe
+    )
     safe = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", safe)
     safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
     return re.sub(r"\[([^\]]+)\]\((https?://[^)\s]+)\)", r'<a href="\2">\1</a>', safe)

@@ -56,9 +56,17 @@ class Handle:
         self.stop()
 
 
-def start(size: str = "demo", seed: int = 7, port: int = 0, state_dir: Path | None = None,
-          now: datetime | None = None, *, reset: bool = False, rate_limit_scale: float = 1.0,
-          robot_per_minute: int = 20) -> Handle:
+def start(
+    size: str = "demo",
+    seed: int = 7,
+    port: int = 0,
+    state_dir: Path | None = None,
+    now: datetime | None = None,
+    *,
+    reset: bool = False,
+    rate_limit_scale: float = 1.0,
+    robot_per_minute: int = 20,
+) -> Handle:
     """Start a sandbox in a process of its own and wait until it answers.
 
     Args:
@@ -76,10 +84,24 @@ def start(size: str = "demo", seed: int = 7, port: int = 0, state_dir: Path | No
     """
     folder = Path(state_dir) if state_dir else Path(tempfile.mkdtemp(prefix="siyu-sandbox-"))
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "sandbox.server", "--size", size, "--seed", str(seed),
-               "--port", str(port), "--state", str(folder), "--until-stdin-closes",
-               "--rate-limit-scale", str(rate_limit_scale),
-               "--robot-per-minute", str(robot_per_minute)]
+    command = [
+        sys.executable,
+        "-m",
+        "sandbox.server",
+        "--size",
+        size,
+        "--seed",
+        str(seed),
+        "--port",
+        str(port),
+        "--state",
+        str(folder),
+        "--until-stdin-closes",
+        "--rate-limit-scale",
+        str(rate_limit_scale),
+        "--robot-per-minute",
+        str(robot_per_minute),
+    ]
     if now:
         command += ["--at", now.isoformat()]
     if reset:
@@ -89,8 +111,13 @@ def start(size: str = "demo", seed: int = 7, port: int = 0, state_dir: Path | No
     log = folder / "sandbox.log"
     with log.open("ab") as errors:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-            env={**os.environ, "PYTHONPATH": path}, start_new_session=True)
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,
+        )
     timer = threading.Timer(_LONGEST_START_SECONDS, process.kill)
     timer.start()
     line = process.stdout.readline()
@@ -99,16 +126,28 @@ def start(size: str = "demo", seed: int = 7, port: int = 0, state_dir: Path | No
     if not line:
         said = log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
         handle.stop()
-        raise SiyuError(f"The sandbox did not start: {said or 'it said nothing'}",
-                        where=str(folder), action="read the message; often another --state or "
-                                                  "--reset helps")
+        raise SiyuError(
+            f"The sandbox did not start: {said or 'it said nothing'}",
+            where=str(folder),
+            action="read the message; often another --state or --reset helps",
+        )
     handle.url = json.loads(line)["url"]
     return handle
 
 
-def run(size: str, seed: int, port: int, state_dir: Path, now: datetime | None = None, *,
-        host: str = "127.0.0.1", reset: bool = False, rate_limit_scale: float = 1.0,
-        robot_per_minute: int = 20, until_stdin_closes: bool = False) -> None:
+def run(
+    size: str,
+    seed: int,
+    port: int,
+    state_dir: Path,
+    now: datetime | None = None,
+    *,
+    host: str = "127.0.0.1",
+    reset: bool = False,
+    rate_limit_scale: float = 1.0,
+    robot_per_minute: int = 20,
+    until_stdin_closes: bool = False,
+) -> None:
     """Serve until stopped; prints one JSON line with the address once it answers."""
     import uvicorn
 
@@ -122,17 +161,20 @@ def run(size: str, seed: int, port: int, state_dir: Path, now: datetime | None =
     try:
         listener.bind((host, port))
     except OSError as error:
-        raise SiyuError(f"The port is not free: {error.strerror}", where=f"{host}:{port}",
-                        action="choose another --port, or 0 for any free one") from None
+        raise SiyuError(
+            f"The port is not free: {error.strerror}",
+            where=f"{host}:{port}",
+            action="choose another --port, or 0 for any free one",
+        ) from None
     listener.listen(128)
     if reset:
         forget(state_dir)
     state_dir.mkdir(parents=True, exist_ok=True)
     state = State(state_dir, size_named(size), seed, to_ms(now) if now else None)
-    sandbox = Sandbox(state, rate_limit_scale=rate_limit_scale,
-                      robot_per_minute=robot_per_minute)
-    server = uvicorn.Server(uvicorn.Config(sandbox.application(), log_level="warning",
-                                           access_log=False, lifespan="off"))
+    sandbox = Sandbox(state, rate_limit_scale=rate_limit_scale, robot_per_minute=robot_per_minute)
+    server = uvicorn.Server(
+        uvicorn.Config(sandbox.application(), log_level="warning", access_log=False, lifespan="off")
+    )
     if until_stdin_closes:
         threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
     url = f"http://{host}:{listener.getsockname()[1]}"
@@ -169,9 +211,18 @@ def _main() -> None:
     parser.add_argument("--until-stdin-closes", action="store_true")
     a = parser.parse_args()
     try:
-        run(a.size, a.seed, a.port, a.state, a.at, host=a.host, reset=a.reset,
-            rate_limit_scale=a.rate_limit_scale, robot_per_minute=a.robot_per_minute,
-            until_stdin_closes=a.until_stdin_closes)
+        run(
+            a.size,
+            a.seed,
+            a.port,
+            a.state,
+            a.at,
+            host=a.host,
+            reset=a.reset,
+            rate_limit_scale=a.rate_limit_scale,
+            robot_per_minute=a.robot_per_minute,
+            until_stdin_closes=a.until_stdin_closes,
+        )
     except SiyuError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)

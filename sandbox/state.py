@@ -30,12 +30,22 @@ class State:
         version: grows with every change of the clock or the faults; caches hang on it.
     """
 
-    def __init__(self, folder: Path, size: Size, seed: int, now_ms: int | None = None,
-                 world: World | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        size: Size,
+        seed: int,
+        now_ms: int | None = None,
+        world: World | None = None,
+    ) -> None:
         """Make the world, and pick up clock, faults and tokens where they were left."""
         self.folder = folder
-        self.identity = {"size": size.name, "seed": seed, "customers": size.customers,
-                         "days": size.days}
+        self.identity = {
+            "size": size.name,
+            "seed": seed,
+            "customers": size.customers,
+            "days": size.days,
+        }
         saved = self._load()
         self.world = world or generate(size, seed)
         self.now_ms: int = saved.get("now_ms", self.world.calendar.start_ms)
@@ -46,9 +56,10 @@ class State:
         if now_ms is not None:
             if saved and now_ms < self.now_ms:
                 raise UsageError(
-                    f"The clock stands at {iso(self.now_ms)} and does not go back to "
-                    f"{iso(now_ms)}", where=str(folder),
-                    action="start with --reset, or take another --state folder")
+                    f"The clock stands at {iso(self.now_ms)} and does not go back to {iso(now_ms)}",
+                    where=str(folder),
+                    action="start with --reset, or take another --state folder",
+                )
             self.now_ms = now_ms
 
     def _load(self) -> dict:
@@ -58,19 +69,33 @@ class State:
         try:
             saved = orjson.loads(path.read_bytes())
         except orjson.JSONDecodeError:
-            raise SiyuError("The sandbox's state is not readable", where=str(path),
-                            action="start with --reset to begin anew") from None
+            raise SiyuError(
+                "The sandbox's state is not readable",
+                where=str(path),
+                action="start with --reset to begin anew",
+            ) from None
         if saved["world"] != self.identity:
-            raise UsageError(f"This folder holds another world: {saved['world']}",
-                             where=str(self.folder),
-                             action="start with --reset, or take another --state folder")
+            raise UsageError(
+                f"This folder holds another world: {saved['world']}",
+                where=str(self.folder),
+                action="start with --reset, or take another --state folder",
+            )
         return saved
 
     def save(self) -> None:
         """Write the state down; called after every change."""
-        write_atomically(self.folder / "state.json", orjson.dumps({
-            "world": self.identity, "now_ms": self.now_ms, "drops_until_ms": self.drops_until_ms,
-            "faults": [asdict(f) for f in self.faults], "tokens": self.tokens}))
+        write_atomically(
+            self.folder / "state.json",
+            orjson.dumps(
+                {
+                    "world": self.identity,
+                    "now_ms": self.now_ms,
+                    "drops_until_ms": self.drops_until_ms,
+                    "faults": [asdict(f) for f in self.faults],
+                    "tokens": self.tokens,
+                }
+            ),
+        )
 
     def changed(self) -> None:
         """The clock or a fault changed: caches are void."""
@@ -88,8 +113,9 @@ class State:
         """End one fault or all; what they held back is visible from now on."""
         chosen = [f for f in self.faults if number in (None, f.id)]
         if number is not None and not chosen:
-            raise UsageError(f"There is no fault {number}",
-                             action="list them with `siyu sandbox fault list`")
+            raise UsageError(
+                f"There is no fault {number}", action="list them with `siyu sandbox fault list`"
+            )
         for fault in chosen:
             if self.now_ms <= fault.from_ms:
                 self.faults.remove(fault)  # it never began

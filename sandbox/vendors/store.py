@@ -22,9 +22,15 @@ _OK = {"errcode": 0, "errmsg": "ok"}
 MAX_RANGE_SECONDS = 7 * 86_400
 MAX_PAGE = 100
 # later in this list wins; asking for a refund changes update_time, not the status
-_LIFE = (("created_ms", CREATED), ("cancelled_ms", CANCELLED), ("paid_ms", PAID),
-         ("shipped_ms", SHIPPED), ("completed_ms", COMPLETED), ("refund_asked_ms", None),
-         ("refunded_ms", REFUNDED))
+_LIFE = (
+    ("created_ms", CREATED),
+    ("cancelled_ms", CANCELLED),
+    ("paid_ms", PAID),
+    ("shipped_ms", SHIPPED),
+    ("completed_ms", COMPLETED),
+    ("refund_asked_ms", None),
+    ("refunded_ms", REFUNDED),
+)
 
 
 class Store:
@@ -39,8 +45,10 @@ class Store:
 
     def routes(self) -> list[Route]:
         """List and detail."""
-        return [post_api(self._tokens, "/channels/ec/order/list/get", STORE_APPID, self._list),
-                post_api(self._tokens, "/channels/ec/order/get", STORE_APPID, self._get)]
+        return [
+            post_api(self._tokens, "/channels/ec/order/list/get", STORE_APPID, self._list),
+            post_api(self._tokens, "/channels/ec/order/get", STORE_APPID, self._get),
+        ]
 
     def _refresh(self) -> None:
         """Status and update time of every order at the virtual now."""
@@ -55,7 +63,8 @@ class Store:
         for name, status in _LIFE:
             moment = getattr(o, name)
             known = (faults.effective(held, moment, born) <= self.state.now_ms) & (
-                moment < NEVER_MS)
+                moment < NEVER_MS
+            )
             self._happened[name] = known
             if status is not None:
                 self._status[known] = status
@@ -67,13 +76,19 @@ class Store:
 
     def _list(self, body: dict) -> dict:
         self._refresh()
-        given = [(name, body[name]) for name in ("create_time_range", "update_time_range")
-                 if body.get(name)]
+        given = [
+            (name, body[name])
+            for name in ("create_time_range", "update_time_range")
+            if body.get(name)
+        ]
         if not given:
             raise Refusal(40097, "invalid args: create_time_range or update_time_range needed")
         name, window = given[0]
-        start, end = (window.get("start_time"), window.get("end_time")) if isinstance(
-            window, dict) else (None, None)
+        start, end = (
+            (window.get("start_time"), window.get("end_time"))
+            if isinstance(window, dict)
+            else (None, None)
+        )
         if not is_int(start) or not is_int(end) or end < start or start > 10**11:
             raise Refusal(40097, f"invalid args: {name} needs start_time and end_time in seconds")
         if end - start > MAX_RANGE_SECONDS:
@@ -96,20 +111,22 @@ class Store:
             if position is None:
                 raise Refusal(40097, "invalid args: next_key")
             first = int(position)
-        page = rows[first:first + size]
+        page = rows[first : first + size]
         has_more = first + size < len(rows)
         return _OK | {
             "order_id_list": self.state.world.orders.order_id[page].tolist(),
             "next_key": encode_cursor(str(first + size), filters) if has_more else "",
-            "has_more": has_more}
+            "has_more": has_more,
+        }
 
     def _window(self, name: str, start: int, end: int) -> np.ndarray:
         """Rows in a closed window, oldest first."""
         if name == "create_time_range":
             return np.flatnonzero((self._created >= max(start, 1)) & (self._created <= end))
         times = self._updated[self._by_update]
-        return self._by_update[np.searchsorted(times, max(start, 1)):
-                               np.searchsorted(times, end, "right")]
+        return self._by_update[
+            np.searchsorted(times, max(start, 1)) : np.searchsorted(times, end, "right")
+        ]
 
     def _get(self, body: dict) -> dict:
         self._refresh()
@@ -130,11 +147,16 @@ class Store:
         happened = {name: bool(known[row]) for name, known in self._happened.items()}
         refunded = happened["refunded_ms"]
         on_aftersale = int(happened["refund_asked_ms"] and not refunded)
-        pay_info = {"prepay_id": f"up_{o.order_id[row]}",
-                    "prepay_time": int(o.created_ms[row] // SECOND_MS)}
+        pay_info = {
+            "prepay_id": f"up_{o.order_id[row]}",
+            "prepay_time": int(o.created_ms[row] // SECOND_MS),
+        }
         if happened["paid_ms"]:
-            pay_info |= {"pay_time": int(o.paid_ms[row] // SECOND_MS),
-                         "transaction_id": f"42000{o.order_id[row]}", "payment_method": 1}
+            pay_info |= {
+                "pay_time": int(o.paid_ms[row] // SECOND_MS),
+                "transaction_id": f"42000{o.order_id[row]}",
+                "payment_method": 1,
+            }
         delivery = {"deliver_method": 0, "delivery_product_info": []}
         if happened["shipped_ms"]:
             delivery["ship_done_time"] = int(o.shipped_ms[row] // SECOND_MS)
@@ -144,30 +166,51 @@ class Store:
         if o.live_day[row] >= 0:
             ext |= {"finder_id": "sphSandboxFinder01", "live_id": f"live{o.live_day[row]:05d}"}
         order = {
-            "order_id": str(o.order_id[row]), "status": int(self._status[row]),
+            "order_id": str(o.order_id[row]),
+            "status": int(self._status[row]),
             "openid": str(world.persons.openid[person]),
-            "create_time": int(self._created[row]), "update_time": int(self._updated[row]),
+            "create_time": int(self._created[row]),
+            "update_time": int(self._updated[row]),
             "order_detail": {
-                "product_infos": [{
-                    "product_id": product_id, "sku_id": f"{product_id}01", "title": title,
-                    "thumb_img": f"https://store.example.com/{product_id}.jpg",
-                    "sku_cnt": int(o.quantity[row]), "sale_price": unit_price,
-                    "market_price": unit_price, "real_price": goods - discount,
-                    "is_discounted": discount > 0, "on_aftersale_sku_cnt": on_aftersale,
-                    "finish_aftersale_sku_cnt": int(refunded)}],
+                "product_infos": [
+                    {
+                        "product_id": product_id,
+                        "sku_id": f"{product_id}01",
+                        "title": title,
+                        "thumb_img": f"https://store.example.com/{product_id}.jpg",
+                        "sku_cnt": int(o.quantity[row]),
+                        "sale_price": unit_price,
+                        "market_price": unit_price,
+                        "real_price": goods - discount,
+                        "is_discounted": discount > 0,
+                        "on_aftersale_sku_cnt": on_aftersale,
+                        "finish_aftersale_sku_cnt": int(refunded),
+                    }
+                ],
                 "pay_info": pay_info,
                 "price_info": {
-                    "product_price": goods, "order_price": total, "freight": freight,
-                    "discounted_price": discount, "is_discounted": discount > 0,
+                    "product_price": goods,
+                    "order_price": total,
+                    "freight": freight,
+                    "discounted_price": discount,
+                    "is_discounted": discount > 0,
                     "original_order_price": goods + freight,
                     "merchant_receieve_price": goods + freight - discount,
-                    "merchant_discounted_price": discount, "finder_discounted_price": 0},
-                "delivery_info": delivery, "ext_info": ext},
-            "aftersale_detail": {"on_aftersale_order_cnt": on_aftersale,
-                                 "aftersale_order_list": []}}
+                    "merchant_discounted_price": discount,
+                    "finder_discounted_price": 0,
+                },
+                "delivery_info": delivery,
+                "ext_info": ext,
+            },
+            "aftersale_detail": {
+                "on_aftersale_order_cnt": on_aftersale,
+                "aftersale_order_list": [],
+            },
+        }
         if happened["refund_asked_ms"]:
             order["aftersale_detail"]["aftersale_order_list"] = [
-                {"aftersale_order_id": f"20{o.order_id[row]}", "status": 2 if refunded else 1}]
+                {"aftersale_order_id": f"20{o.order_id[row]}", "status": 2 if refunded else 1}
+            ]
         if world.persons.unionid[person]:
             order["unionid"] = str(world.persons.unionid[person])
         return order

@@ -21,11 +21,22 @@ MAX_NONCE_LENGTH = 32
 REFRESH_LIFE_SECONDS = 2_592_000
 # the contract names no code for a refused parameter; this one is its "parameter not permitted"
 PARAMETER = 31033
-_ZH = {0: "", 10000: "系统繁忙", 11000: "access token 已过期", 11002: "access token 无效",
-       11004: "access token 格式错误", 11005: "access token 为空", 11007: "client_id 无效",
-       11008: "应用请求超限", 11010: "refresh token 格式错误", 11011: "授权码格式错误",
-       11012: "refresh token 已过期", 11014: "接口不在授权范围内", 11017: "每分钟请求超限",
-       PARAMETER: "参数不允许"}
+_ZH = {
+    0: "",
+    10000: "系统繁忙",
+    11000: "access token 已过期",
+    11002: "access token 无效",
+    11004: "access token 格式错误",
+    11005: "access token 为空",
+    11007: "client_id 无效",
+    11008: "应用请求超限",
+    11010: "refresh token 格式错误",
+    11011: "授权码格式错误",
+    11012: "refresh token 已过期",
+    11014: "接口不在授权范围内",
+    11017: "每分钟请求超限",
+    PARAMETER: "参数不允许",
+}
 
 
 class TencentAds:
@@ -43,9 +54,11 @@ class TencentAds:
 
     def routes(self) -> list[Route]:
         """Authorisation and reports."""
-        return [Route("/oauth/token", self._oauth(self._token), methods=["GET"]),
-                Route("/oauth/refresh_token", self._oauth(self._new_pair), methods=["GET"]),
-                Route("/v3.0/daily_reports/get", self._daily_reports, methods=["GET"])]
+        return [
+            Route("/oauth/token", self._oauth(self._token), methods=["GET"]),
+            Route("/oauth/refresh_token", self._oauth(self._new_pair), methods=["GET"]),
+            Route("/v3.0/daily_reports/get", self._daily_reports, methods=["GET"]),
+        ]
 
     def refresh_token_of(self, account: str) -> str:
         """A valid refresh token: what a person gets who authorises the app (again)."""
@@ -69,14 +82,29 @@ class TencentAds:
         return f"{self.state.world.seed:08x}{self._calls:024x}"
 
     def _ok(self, data: dict, api: str) -> Response:
-        return answer({"code": 0, "message": "", "message_cn": "", "data": data,
-                       "trace_id": (trace := self._trace())}, self._headers(api, trace))
+        return answer(
+            {
+                "code": 0,
+                "message": "",
+                "message_cn": "",
+                "data": data,
+                "trace_id": (trace := self._trace()),
+            },
+            self._headers(api, trace),
+        )
 
     def _refuse(self, refusal: Refusal, api: str) -> Response:
         trace = self._trace()
-        return answer({"code": refusal.code, "message": f"{refusal.message} (trace_id: {trace})",
-                       "message_cn": _ZH.get(refusal.code, "请求失败"), "data": {},
-                       "trace_id": trace}, self._headers(api, trace))
+        return answer(
+            {
+                "code": refusal.code,
+                "message": f"{refusal.message} (trace_id: {trace})",
+                "message_cn": _ZH.get(refusal.code, "请求失败"),
+                "data": {},
+                "trace_id": trace,
+            },
+            self._headers(api, trace),
+        )
 
     def _headers(self, api: str, trace: str) -> dict[str, str]:
         left = self._limit.remaining_percent(api)
@@ -90,7 +118,8 @@ class TencentAds:
                     raise Refusal(11017, "per-minute limit exceeded")
                 query = request.query_params
                 if query.get("client_id") != CLIENT_ID or (
-                        query.get("client_secret") != CLIENT_SECRET):
+                    query.get("client_secret") != CLIENT_SECRET
+                ):
                     raise Refusal(11007, "client_id or client_secret invalid")
                 return self._ok(handler(query), "oauth")
             except Refusal as refusal:
@@ -116,15 +145,20 @@ class TencentAds:
             raise Refusal(PARAMETER, "grant_type is authorization_code or refresh_token")
         token, account = self._account_of(query)
         self.refresh.renew(token)  # the same refresh token stays, its 30 days begin anew
-        return {"access_token": self.access.mint(account), "access_token_expires_in": 86_400,
-                "refresh_token_expires_in": REFRESH_LIFE_SECONDS}
+        return {
+            "access_token": self.access.mint(account),
+            "access_token_expires_in": 86_400,
+            "refresh_token_expires_in": REFRESH_LIFE_SECONDS,
+        }
 
     def _new_pair(self, query: QueryParams) -> dict:
         _, account = self._account_of(query)
-        return {"access_token": self.access.mint(account, revoke_former=True),
-                "refresh_token": self.refresh.mint(account, revoke_former=True),
-                "access_token_expires_in": 86_400,
-                "refresh_token_expires_in": REFRESH_LIFE_SECONDS}
+        return {
+            "access_token": self.access.mint(account, revoke_former=True),
+            "refresh_token": self.refresh.mint(account, revoke_former=True),
+            "access_token_expires_in": 86_400,
+            "refresh_token_expires_in": REFRESH_LIFE_SECONDS,
+        }
 
     # --------------------------------------------------------------------------------- report
     def _admit(self, query: QueryParams, api: str) -> None:
@@ -163,7 +197,8 @@ class TencentAds:
         try:
             self._admit(request.query_params, api)
             trace = self._trace()
-            return answer(self.reports.daily(request.query_params, trace),
-                          self._headers(api, trace))
+            return answer(
+                self.reports.daily(request.query_params, trace), self._headers(api, trace)
+            )
         except Refusal as refusal:
             return self._refuse(refusal, api)

@@ -17,24 +17,49 @@ from sandbox.world.ads import ADGROUPS
 
 PARAMETER = 31033
 HISTORY_DAYS, MAX_SPAN_DAYS, MAX_PAGE_SIZE = 365, 90, 2000
-LEVELS = {"REPORT_LEVEL_ADVERTISER": ("date",),
-          "REPORT_LEVEL_ADGROUP": ("date", "adgroup_id", "site_set")}
-CLOCKS = {"REQUEST_TIME": "daily_report_request_time",
-          "REPORTING_TIME": "daily_report_reporting_time"}
-COUNTS = ("view_count", "valid_click_count", "cost", "conversions_count",
-          "scan_follow_user_count")
+LEVELS = {
+    "REPORT_LEVEL_ADVERTISER": ("date",),
+    "REPORT_LEVEL_ADGROUP": ("date", "adgroup_id", "site_set"),
+}
+CLOCKS = {
+    "REQUEST_TIME": "daily_report_request_time",
+    "REPORTING_TIME": "daily_report_reporting_time",
+}
+COUNTS = ("view_count", "valid_click_count", "cost", "conversions_count", "scan_follow_user_count")
 # contract fields that this world has no figures for: asked for, they are absent
-_OTHER_FIELDS = frozenset((
-    "dynamic_creative_id", "dynamic_creative_name", "video_id", "view_user_count",
-    "click_user_count", "acquisition_cost", "request_conversions_count",
-    "deep_conversions_count", "deep_conversions_rate", "deep_conversions_cost",
-    "conversions_by_display_count", "conversions_by_click_count", "order_pv", "order_amount",
-    "order_roi", "purchase_pv", "purchase_amount", "scan_follow_count",
-    "after_add_wecom_consult_dedup_pv", "from_follow_uv", "biz_follow_uv",
-    "video_outer_play_count", "page_reservation_count", "overall_leads_purchase_count"))
+_OTHER_FIELDS = frozenset(
+    (
+        "dynamic_creative_id",
+        "dynamic_creative_name",
+        "video_id",
+        "view_user_count",
+        "click_user_count",
+        "acquisition_cost",
+        "request_conversions_count",
+        "deep_conversions_count",
+        "deep_conversions_rate",
+        "deep_conversions_cost",
+        "conversions_by_display_count",
+        "conversions_by_click_count",
+        "order_pv",
+        "order_amount",
+        "order_roi",
+        "purchase_pv",
+        "purchase_amount",
+        "scan_follow_count",
+        "after_add_wecom_consult_dedup_pv",
+        "from_follow_uv",
+        "biz_follow_uv",
+        "video_outer_play_count",
+        "page_reservation_count",
+        "overall_leads_purchase_count",
+    )
+)
 _RATES = ("ctr", "cpc", "thousand_display_price", "conversions_rate", "conversions_cost")
-FIELDS = frozenset(("date", "account_id", "adgroup_id", "adgroup_name", "site_set", *COUNTS,
-                    *_RATES)) | _OTHER_FIELDS
+FIELDS = (
+    frozenset(("date", "account_id", "adgroup_id", "adgroup_name", "site_set", *COUNTS, *_RATES))
+    | _OTHER_FIELDS
+)
 
 
 @dataclass(frozen=True)
@@ -73,19 +98,31 @@ class Reports:
             self._fragments: dict[tuple, list[bytes]] = {}
             self._version = self.state.version
         if "date" in ask.group_by and not ask.order_by and ask.adgroups is None:
-            rows = [fragment for day in range(ask.first, ask.last + 1)
-                    for fragment in self._fragments_of(ask, day)]
+            rows = [
+                fragment
+                for day in range(ask.first, ask.last + 1)
+                for fragment in self._fragments_of(ask, day)
+            ]
         else:
             found = self._rows(ask, ask.first, ask.last)
             for name, descending in reversed(ask.order_by):
                 found.sort(key=lambda row: row[name], reverse=descending)
             rows = [orjson.dumps(self._chosen(ask, row)) for row in found]
         total, start = len(rows), (ask.page - 1) * ask.page_size
-        page_info = {"page": ask.page, "page_size": ask.page_size, "total_number": total,
-                     "total_page": -(-total // ask.page_size)}
-        data = joined({}, "list", rows[start:start + ask.page_size], {"page_info": page_info})
-        return (b'{"code":0,"message":"","message_cn":"","data":' + data
-                + b',"trace_id":"' + trace.encode() + b'"}')
+        page_info = {
+            "page": ask.page,
+            "page_size": ask.page_size,
+            "total_number": total,
+            "total_page": -(-total // ask.page_size),
+        }
+        data = joined({}, "list", rows[start : start + ask.page_size], {"page_info": page_info})
+        return (
+            b'{"code":0,"message":"","message_cn":"","data":'
+            + data
+            + b',"trace_id":"'
+            + trace.encode()
+            + b'"}'
+        )
 
     # --------------------------------------------------------------------------------- checks
     def _checked(self, query: QueryParams) -> Ask:
@@ -110,23 +147,31 @@ class Reports:
         for item in _json(query, "order_by", optional=True) or ():
             name = item.get("sort_field") if isinstance(item, dict) else None
             direction = item.get("sort_type") if isinstance(item, dict) else None
-            if name not in COUNTS + tuple(group_by) or direction not in (
-                    "ASCENDING", "DESCENDING"):
+            if name not in COUNTS + tuple(group_by) or direction not in ("ASCENDING", "DESCENDING"):
                 raise Refusal(PARAMETER, "order_by needs sort_field and sort_type")
             order_by.append((name, direction == "DESCENDING"))
-        return Ask(query["account_id"], level, clock, first, last,
-                   tuple(g for g in LEVELS[level] if g in group_by), tuple(dict.fromkeys(fields)),
-                   _adgroups(_json(query, "filtering", optional=True)), tuple(order_by),
-                   _number(query, "page", 1, 99_999), _number(query, "page_size", 10,
-                                                              MAX_PAGE_SIZE))
+        return Ask(
+            query["account_id"],
+            level,
+            clock,
+            first,
+            last,
+            tuple(g for g in LEVELS[level] if g in group_by),
+            tuple(dict.fromkeys(fields)),
+            _adgroups(_json(query, "filtering", optional=True)),
+            tuple(order_by),
+            _number(query, "page", 1, 99_999),
+            _number(query, "page_size", 10, MAX_PAGE_SIZE),
+        )
 
     def _dates(self, given: Any) -> tuple[int, int]:
         try:
             first = number_of_date(date.fromisoformat(given["start_date"]))
             last = number_of_date(date.fromisoformat(given["end_date"]))
         except (KeyError, TypeError, ValueError):
-            raise Refusal(PARAMETER, "date_range needs start_date and end_date as "
-                                     "YYYY-MM-DD") from None
+            raise Refusal(
+                PARAMETER, "date_range needs start_date and end_date as YYYY-MM-DD"
+            ) from None
         today = int(day_number(self.state.now_ms))
         if last < first or last > today:
             raise Refusal(PARAMETER, "date_range must not end before it starts or after today")
@@ -148,21 +193,28 @@ class Reports:
         number = calendar.first_number + np.arange(calendar.count)
         shape = (len(mine), calendar.count)
         channel = np.broadcast_to(self._channel_of_cell[mine, None], shape)
-        ready = faults.effective(held, np.broadcast_to(ads.visible_ms, shape),
-                                 np.broadcast_to(number, shape), channel)
+        ready = faults.effective(
+            held, np.broadcast_to(ads.visible_ms, shape), np.broadcast_to(number, shape), channel
+        )
         share = np.where(ready <= now, 1.0, self._share_shown(number)[None, :])
         is_held = (ready > now) & (ready > ads.visible_ms[None, :])
         share[is_held] = 0.0
-        counts = {name: np.floor(getattr(ads, own)[mine] * share).astype(np.int64)
-                  for name, own in (("view_count", "impressions"),
-                                    ("valid_click_count", "clicks"), ("cost", "cost_fen"))}
+        counts = {
+            name: np.floor(getattr(ads, own)[mine] * share).astype(np.int64)
+            for name, own in (
+                ("view_count", "impressions"),
+                ("valid_click_count", "clicks"),
+                ("cost", "cost_fen"),
+            )
+        }
         position = np.full(len(self._account_of_cell), -1)
         position[mine] = np.arange(len(mine))
         day = ads.request_day if clock == "REQUEST_TIME" else ads.reported_day
         chosen = (position[ads.conversion_cell] >= 0) & (day < calendar.count)
         cell, day = position[ads.conversion_cell[chosen]], day[chosen]
-        visible = faults.effective(held, ads.conversion_visible_ms[chosen],
-                                   calendar.first_number + day, channel[cell, 0])
+        visible = faults.effective(
+            held, ads.conversion_visible_ms[chosen], calendar.first_number + day, channel[cell, 0]
+        )
         seen = (visible <= now) & ~is_held[cell, day]
         flat = (cell * calendar.count + day)[seen]
         scans = ads.is_scan_follow[chosen][seen]
@@ -170,16 +222,17 @@ class Reports:
             total = np.bincount(flat, weights, minlength=len(mine) * calendar.count)
             counts[name] = total.astype(np.int64).reshape(shape)
         result = {name: values.T.tolist() for name, values in counts.items()}
-        result["cells"] = [(ADGROUPS[ads.cell_adgroup[c]], ads.cell_site_set[c])
-                           for c in mine.tolist()]
+        result["cells"] = [
+            (ADGROUPS[ads.cell_adgroup[c]], ads.cell_site_set[c]) for c in mine.tolist()
+        ]
         self._counts[key] = result
         return result
 
     def _share_shown(self, number: np.ndarray) -> np.ndarray:
         """Part of a day's delivery that shows before it is complete at 08:00 of the next."""
         since = self.state.now_ms - (number * DAY_MS - 8 * HOUR_MS)
-        during = np.clip(since / DAY_MS, 0, 1) * .9
-        after = np.clip((since - DAY_MS) / (8 * HOUR_MS), 0, 1) * .08
+        during = np.clip(since / DAY_MS, 0, 1) * 0.9
+        after = np.clip((since - DAY_MS) / (8 * HOUR_MS), 0, 1) * 0.08
         return during + after
 
     def _rows(self, ask: Ask, first: int, last: int) -> list[dict]:
@@ -192,8 +245,9 @@ class Reports:
             columns = [counts[name][day - base] for name in COUNTS]
             for position, (adgroup, site_set) in enumerate(counts["cells"]):
                 values = [column[position] for column in columns]
-                if not any(values) or (ask.adgroups is not None
-                                       and adgroup.adgroup_id not in ask.adgroups):
+                if not any(values) or (
+                    ask.adgroups is not None and adgroup.adgroup_id not in ask.adgroups
+                ):
                     continue
                 whole = {"date": day, "adgroup_id": adgroup.adgroup_id, "site_set": site_set}
                 key = tuple(whole[g] for g in ask.group_by)
@@ -207,16 +261,18 @@ class Reports:
                 row["date"] = date_of_number(row["date"]).isoformat()
             if "adgroup_id" in row:
                 row["adgroup_name"] = names[key]
-            rows.append({"account_id": int(ask.account), **row,
-                         **dict(zip(COUNTS, values, strict=True))})
+            rows.append(
+                {"account_id": int(ask.account), **row, **dict(zip(COUNTS, values, strict=True))}
+            )
         return rows
 
     def _fragments_of(self, ask: Ask, day: int) -> list[bytes]:
         """Ready JSON of one day's rows."""
         key = (ask.account, ask.clock, ask.level, ask.group_by, ask.fields, day)
         if key not in self._fragments:
-            self._fragments[key] = [orjson.dumps(self._chosen(ask, row))
-                                    for row in self._rows(ask, day, day)]
+            self._fragments[key] = [
+                orjson.dumps(self._chosen(ask, row)) for row in self._rows(ask, day, day)
+            ]
         return self._fragments[key]
 
     @staticmethod
@@ -224,11 +280,13 @@ class Reports:
         """Only the fields asked for; a rate without denominator is 0."""
         views, clicks = row["view_count"], row["valid_click_count"]
         cost, conversions = row["cost"], row["conversions_count"]
-        rates = {"ctr": round(clicks / views, 4) if views else 0,
-                 "cpc": round(cost / clicks) if clicks else 0,
-                 "thousand_display_price": round(cost / views * 1000) if views else 0,
-                 "conversions_rate": round(conversions / clicks, 4) if clicks else 0,
-                 "conversions_cost": round(cost / conversions) if conversions else 0}
+        rates = {
+            "ctr": round(clicks / views, 4) if views else 0,
+            "cpc": round(cost / clicks) if clicks else 0,
+            "thousand_display_price": round(cost / views * 1000) if views else 0,
+            "conversions_rate": round(conversions / clicks, 4) if clicks else 0,
+            "conversions_cost": round(cost / conversions) if conversions else 0,
+        }
         known = row | rates
         return {name: known[name] for name in ask.fields if name in known}
 
@@ -258,8 +316,12 @@ def _adgroups(filtering: Any) -> frozenset[int] | None:
         return None
     chosen: frozenset[int] | None = None
     for item in filtering if isinstance(filtering, list) else [None]:
-        if not isinstance(item, dict) or item.get("field") != "adgroup_id" or item.get(
-                "operator") not in ("EQUALS", "IN") or not isinstance(item.get("values"), list):
+        if (
+            not isinstance(item, dict)
+            or item.get("field") != "adgroup_id"
+            or item.get("operator") not in ("EQUALS", "IN")
+            or not isinstance(item.get("values"), list)
+        ):
             raise Refusal(PARAMETER, "filtering: field adgroup_id with EQUALS or IN and values")
         ids = frozenset(int(v) for v in item["values"] if str(v).isdigit())
         chosen = ids if chosen is None else chosen & ids

@@ -66,8 +66,10 @@ class WeCom:
             ("groupchat/statistic", stats.groups_by_owner, post, "items"),
             ("groupchat/statistic_group_by_day", stats.groups_by_day, post, "items"),
         ]
-        routes = [Route(_BASE + path, self._api(path, handler, methods, empty),
-                        methods=list(methods)) for path, handler, methods, empty in table]
+        routes = [
+            Route(_BASE + path, self._api(path, handler, methods, empty), methods=list(methods))
+            for path, handler, methods, empty in table
+        ]
         return [Route("/cgi-bin/gettoken", self._gettoken, methods=["GET"]), *routes]
 
     # ------------------------------------------------------------------------------ the door
@@ -109,10 +111,14 @@ class WeCom:
 
     def _refuse(self, refusal: Refusal, extra: dict) -> Response:
         self._errors += 1
-        text = (f"{refusal.message}, hint: [{1_700_000_000 + self._errors}], from ip: 127.0.0.1, "
-                f"more info at https://open.work.weixin.qq.com/devtool/query?e={refusal.code}")
-        return answer({"errcode": refusal.code, "errmsg": text, **extra, **refusal.extra},
-                      {"error-code": str(refusal.code), "error-msg": refusal.message})
+        text = (
+            f"{refusal.message}, hint: [{1_700_000_000 + self._errors}], from ip: 127.0.0.1, "
+            f"more info at https://open.work.weixin.qq.com/devtool/query?e={refusal.code}"
+        )
+        return answer(
+            {"errcode": refusal.code, "errmsg": text, **extra, **refusal.extra},
+            {"error-code": str(refusal.code), "error-msg": refusal.message},
+        )
 
     async def _gettoken(self, request: Request) -> Response:
         query = request.query_params
@@ -131,8 +137,7 @@ class WeCom:
             return self._refuse(refusal, {})
         # the same token while it is valid; asking again does not extend its life
         token = self.tokens.current(CORPID) or self.tokens.mint(CORPID)
-        return answer(_OK | {"access_token": token,
-                             "expires_in": self.tokens.seconds_left(token)})
+        return answer(_OK | {"access_token": token, "expires_in": self.tokens.seconds_left(token)})
 
     # ------------------------------------------------------------------------------ contents
     def _follow_users(self, _: dict) -> dict:
@@ -149,8 +154,9 @@ class WeCom:
         removed = faults.effective(held, r.removed_ms, day_number(r.removed_ms))
         self._is_listed = (created <= now) & (removed > now)
         self._listed = [rows[self._is_listed[rows]] for rows in self._rows_of_staff]
-        founded = faults.effective(state.faults_of("wecom", ACCOUNT, "group_chat"),
-                                   g.created_ms, day_number(g.created_ms))
+        founded = faults.effective(
+            state.faults_of("wecom", ACCOUNT, "group_chat"), g.created_ms, day_number(g.created_ms)
+        )
         order = np.argsort(g.created_ms, kind="stable")
         self._listed_groups = order[founded[order] <= now]
         self._version = state.version
@@ -164,8 +170,7 @@ class WeCom:
         if not len(rows):
             raise Refusal(84061, "not external contact")
         persons = self.state.world.relations.person[rows]
-        return _OK | {"external_userid":
-                      self.state.world.persons.external_userid[persons].tolist()}
+        return _OK | {"external_userid": self.state.world.persons.external_userid[persons].tolist()}
 
     def _staff(self, userid: str) -> int:
         if userid not in self._staff_index:
@@ -190,8 +195,10 @@ class WeCom:
         for row in rows.tolist():
             info = self._follow_info(row)
             tags = info.pop("tag_id", [])
-            info["tags"] = [{"group_name": "客户分层", "tag_name": _TAGS[tag], "type": 1,
-                             "tag_id": tag} for tag in tags]
+            info["tags"] = [
+                {"group_name": "客户分层", "tag_name": _TAGS[tag], "type": 1, "tag_id": tag}
+                for tag in tags
+            ]
             follow.append(info)
         return _OK | {"external_contact": self._contact(person), "follow_user": follow}
 
@@ -224,8 +231,9 @@ class WeCom:
             ends = np.cumsum([len(p) for p in parts])
             part = int(np.searchsorted(ends, stop - 1, "right"))
             next_cursor = encode_cursor(f"{part}:{page[-1]}", users)
-        return joined(_OK, "external_contact_list", self.fragments(page),
-                      {"next_cursor": next_cursor})
+        return joined(
+            _OK, "external_contact_list", self.fragments(page), {"next_cursor": next_cursor}
+        )
 
     def fragments(self, rows: np.ndarray) -> list[bytes]:
         """Ready JSON of relations; each is built once."""
@@ -236,17 +244,23 @@ class WeCom:
             if fragment is None:
                 person = int(self.state.world.relations.person[row])
                 fragment = known[row] = orjson.dumps(
-                    {"external_contact": self._contact(person),
-                     "follow_info": self._follow_info(row)})
+                    {
+                        "external_contact": self._contact(person),
+                        "follow_info": self._follow_info(row),
+                    }
+                )
             result.append(fragment)
         return result
 
     def _contact(self, person: int) -> dict:
         p = self.state.world.persons
-        contact = {"external_userid": str(p.external_userid[person]),
-                   "name": f"微信用户{person + 1}",
-                   "avatar": f"https://wx.qlogo.example.com/{p.external_userid[person]}/0",
-                   "type": 1, "gender": int(p.gender[person])}
+        contact = {
+            "external_userid": str(p.external_userid[person]),
+            "name": f"微信用户{person + 1}",
+            "avatar": f"https://wx.qlogo.example.com/{p.external_userid[person]}/0",
+            "type": 1,
+            "gender": int(p.gender[person]),
+        }
         if p.unionid[person]:
             contact["unionid"] = str(p.unionid[person])
         return contact
@@ -256,12 +270,19 @@ class WeCom:
         userid = world.staff[r.staff[row]]
         person, way = int(r.person[row]), int(r.add_way[row])
         started_by_staff = way in (2, 3, 6, 201)
-        info = {"userid": userid, "remark": f"客户{person + 1}", "description": "",
-                "createtime": int(r.created_ms[row] // 1000),
-                "tag_id": [list(_TAGS)[world.persons.layer[person]]],
-                "remark_corp_name": "", "remark_mobiles": [], "add_way": way,
-                "oper_userid": userid if started_by_staff
-                else str(world.persons.external_userid[person])}
+        info = {
+            "userid": userid,
+            "remark": f"客户{person + 1}",
+            "description": "",
+            "createtime": int(r.created_ms[row] // 1000),
+            "tag_id": [list(_TAGS)[world.persons.layer[person]]],
+            "remark_corp_name": "",
+            "remark_mobiles": [],
+            "add_way": way,
+            "oper_userid": userid
+            if started_by_staff
+            else str(world.persons.external_userid[person]),
+        }
         if r.has_state[row]:
             state = CHANNEL_IDS[r.channel[row]]
             if r.campaign[row] >= 0:
@@ -293,12 +314,14 @@ class WeCom:
             if position is None:
                 raise Refusal(50100, "invalid cursor")
             start = int(position)
-        page = rows[start:start + limit]
+        page = rows[start : start + limit]
         more = start + limit < len(rows)
         return _OK | {
-            "group_chat_list": [{"chat_id": str(g.chat_id[row]), "status": int(g.status[row])}
-                                for row in page],
-            "next_cursor": encode_cursor(str(start + limit), filters) if more else ""}
+            "group_chat_list": [
+                {"chat_id": str(g.chat_id[row]), "status": int(g.status[row])} for row in page
+            ],
+            "next_cursor": encode_cursor(str(start + limit), filters) if more else "",
+        }
 
 
 _TAGS = {"etsandboxhigh": "高价值", "etsandboxmid": "中坚", "etsandboxtail": "长尾"}

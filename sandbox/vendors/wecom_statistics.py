@@ -13,10 +13,16 @@ _OK = {"errcode": 0, "errmsg": "ok"}
 MAX_DAYS = 30
 HISTORY_DAYS = 180
 ACCOUNT = "corp_main"
-COUNTERS = ("new_apply_cnt", "new_contact_cnt", "chat_cnt", "message_cnt",
-            "negative_feedback_cnt")
-GROUP_FIELDS = ("new_chat_cnt", "chat_total", "chat_has_msg", "new_member_cnt", "member_total",
-                "member_has_msg", "msg_total")
+COUNTERS = ("new_apply_cnt", "new_contact_cnt", "chat_cnt", "message_cnt", "negative_feedback_cnt")
+GROUP_FIELDS = (
+    "new_chat_cnt",
+    "chat_total",
+    "chat_has_msg",
+    "new_member_cnt",
+    "member_total",
+    "member_has_msg",
+    "msg_total",
+)
 _ORDER_BY = {1: "new_chat_cnt", 2: "chat_total", 3: "new_member_cnt", 4: "member_total"}
 
 
@@ -37,21 +43,31 @@ class Statistics:
         number = calendar.first_number + np.arange(calendar.count)
         held = state.faults_of("wecom", ACCOUNT, "user_behavior")
         self._staff_ready = faults.effective(held, s.visible_ms, number) <= now
-        revised = faults.effective(held, s.revised_ms,
-                                   np.broadcast_to(number, s.revised_ms.shape)) <= now
+        revised = (
+            faults.effective(held, s.revised_ms, np.broadcast_to(number, s.revised_ms.shape)) <= now
+        )
         # until its revision a revised staff-day shows its first figures
         is_final = revised | (s.initial_message_cnt == s.message_cnt) & (
-            s.initial_chat_cnt == s.chat_cnt)
+            s.initial_chat_cnt == s.chat_cnt
+        )
         self._shown = {name: getattr(s, name) for name in COUNTERS}
         self._shown["chat_cnt"] = np.where(is_final, s.chat_cnt, s.initial_chat_cnt)
         self._shown["message_cnt"] = np.where(is_final, s.message_cnt, s.initial_message_cnt)
-        self._group_ready = faults.effective(
-            state.faults_of("wecom", ACCOUNT, "group_statistic"), g.visible_ms, number) <= now
+        self._group_ready = (
+            faults.effective(
+                state.faults_of("wecom", ACCOUNT, "group_statistic"), g.visible_ms, number
+            )
+            <= now
+        )
         self._group_cells = {
-            "new_chat_cnt": g.is_new, "chat_total": g.exists,
-            "chat_has_msg": g.member_has_msg > 0, "new_member_cnt": g.new_member_cnt,
+            "new_chat_cnt": g.is_new,
+            "chat_total": g.exists,
+            "chat_has_msg": g.member_has_msg > 0,
+            "new_member_cnt": g.new_member_cnt,
             "member_total": np.where(g.exists, g.member_total, 0),
-            "member_has_msg": g.member_has_msg, "msg_total": g.msg_total}
+            "member_has_msg": g.member_has_msg,
+            "msg_total": g.msg_total,
+        }
         self._version = state.version
 
     def _days(self, first: Any, last: Any, *, today_allowed: bool) -> range:
@@ -65,8 +81,12 @@ class Statistics:
         last_day = int(day_number(last * SECOND_MS))
         today = int(day_number(self.state.now_ms))
         newest = today if today_allowed else today - 1
-        if (last_day < first_day or last_day - first_day >= MAX_DAYS or last_day > newest
-                or first_day < today - HISTORY_DAYS):
+        if (
+            last_day < first_day
+            or last_day - first_day >= MAX_DAYS
+            or last_day > newest
+            or first_day < today - HISTORY_DAYS
+        ):
             raise Refusal(600018, "invalid start endtime")
         return range(first_day, last_day + 1)
 
@@ -158,8 +178,9 @@ class Statistics:
             if index is None:
                 data = dict.fromkeys(GROUP_FIELDS, 0)
             elif self._group_ready[index]:
-                data = {name: int(self._group_cells[name][mine, index].sum())
-                        for name in GROUP_FIELDS}
+                data = {
+                    name: int(self._group_cells[name][mine, index].sum()) for name in GROUP_FIELDS
+                }
             else:
                 data = {}
             items.append({"stat_time": int(day_start_ms(day)) // SECOND_MS, "data": data})
@@ -180,10 +201,16 @@ class Statistics:
             mine = np.flatnonzero(self.state.world.groups.owner == owner)
             if not len(mine) or not ready:
                 continue
-            data = {name: int(self._group_cells[name][mine][:, [ready[-1]] if name.endswith(
-                "_total") and name != "msg_total" else ready].sum()) for name in GROUP_FIELDS}
+            data = {
+                name: int(
+                    self._group_cells[name][mine][
+                        :, [ready[-1]] if name.endswith("_total") and name != "msg_total" else ready
+                    ].sum()
+                )
+                for name in GROUP_FIELDS
+            }
             items.append({"owner": self.state.world.staff[owner], "data": data})
         key = _ORDER_BY[order_by]
         items.sort(key=lambda item: item["data"][key], reverse=not ascending)
-        page = items[offset:offset + limit]
+        page = items[offset : offset + limit]
         return _OK | {"total": len(items), "next_offset": offset + len(page), "items": page}

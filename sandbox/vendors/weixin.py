@@ -21,7 +21,7 @@ STORE_APPID, STORE_SECRET = "wxsandbox00000000b2", "sandbox-store-secret-84d0"
 SECRETS = {OA_APPID: OA_SECRET, STORE_APPID: STORE_SECRET}
 DAILY_QUOTA = 100_000
 _EARLIEST = date(2025, 11, 1)
-_JUMP = (.12, .10, .12, .18, .48)
+_JUMP = (0.12, 0.10, 0.12, 0.18, 0.48)
 
 
 class WeixinTokens:
@@ -38,16 +38,19 @@ class WeixinTokens:
 
     def routes(self) -> list[Route]:
         """The two token endpoints."""
-        return [Route("/cgi-bin/token", self._token, methods=["GET", "POST"]),
-                Route("/cgi-bin/stable_token", self._stable_token, methods=["GET", "POST"])]
+        return [
+            Route("/cgi-bin/token", self._token, methods=["GET", "POST"]),
+            Route("/cgi-bin/stable_token", self._stable_token, methods=["GET", "POST"]),
+        ]
 
     async def _token(self, request: Request) -> Response:
         try:
             appid = self._app(dict(request.query_params), wrong_secret=40125)
         except Refusal as refusal:
             return refuse(refusal)
-        return answer({"access_token": self.plain.mint(appid, revoke_former=True),
-                       "expires_in": 7200})
+        return answer(
+            {"access_token": self.plain.mint(appid, revoke_former=True), "expires_in": 7200}
+        )
 
     async def _stable_token(self, request: Request) -> Response:
         try:
@@ -117,6 +120,7 @@ def refuse(refusal: Refusal) -> Response:
 
 def post_api(tokens: WeixinTokens, path: str, appid: str, handler: Callable) -> Route:
     """A POST endpoint that needs the token of one app."""
+
     async def endpoint(request: Request) -> Response:
         try:
             tokens.admit(path, request.query_params.get("access_token"), appid)
@@ -138,8 +142,9 @@ class OfficialAccount:
 
     def routes(self) -> list[Route]:
         """The datacube endpoint (root path, not below /cgi-bin)."""
-        return [post_api(self._tokens, "/datacube/getarticletotaldetail", OA_APPID,
-                         self._total_detail)]
+        return [
+            post_api(self._tokens, "/datacube/getarticletotaldetail", OA_APPID, self._total_detail)
+        ]
 
     def _refresh(self) -> None:
         if self._version == self.state.version:
@@ -149,7 +154,9 @@ class OfficialAccount:
         stat_day = calendar.first_number + a.day[:, None] + range(STAT_DAYS)
         visible = faults.effective(
             self.state.faults_of("wechat_oa", "oa_main", "article_total_detail"),
-            a.visible_ms, stat_day)
+            a.visible_ms,
+            stat_day,
+        )
         self._rows = (visible <= self.state.now_ms).sum(axis=1)
         self._version = self.state.version
 
@@ -185,17 +192,27 @@ class OfficialAccount:
             sources = [{"user_count": reads, "scene_desc": "全部"}]
             parts = (SCENE_SHARES * reads).astype(int).tolist()
             parts[-1] += reads - sum(parts)
-            sources += [{"user_count": c, "scene_desc": s}
-                        for s, c in zip(SCENES, parts, strict=True)]
-            rows.append({
-                "stat_date": date_of_number(first + k).isoformat(), **counters,
-                "read_user_source": sources,
-                "read_delivery_rate": round(reads / int(a.fans[number]), 4),
-                "read_finish_rate": float(a.finish_rate[number]),
-                "read_avg_activetime": float(a.active_minutes[number]),
-                "read_jump_position": [{"position": p + 1, "rate": rate}
-                                       for p, rate in enumerate(_JUMP)]})
-        return {"ref_date": ref_date, "msgid": str(a.msgid[number]),
-                "publish_type": int(a.publish_type[number]), "title": a.title[number],
-                "content_url": f"https://mp.weixin.qq.com/s/sandbox-{a.msgid[number]}",
-                "detail_list": rows}
+            sources += [
+                {"user_count": c, "scene_desc": s} for s, c in zip(SCENES, parts, strict=True)
+            ]
+            rows.append(
+                {
+                    "stat_date": date_of_number(first + k).isoformat(),
+                    **counters,
+                    "read_user_source": sources,
+                    "read_delivery_rate": round(reads / int(a.fans[number]), 4),
+                    "read_finish_rate": float(a.finish_rate[number]),
+                    "read_avg_activetime": float(a.active_minutes[number]),
+                    "read_jump_position": [
+                        {"position": p + 1, "rate": rate} for p, rate in enumerate(_JUMP)
+                    ],
+                }
+            )
+        return {
+            "ref_date": ref_date,
+            "msgid": str(a.msgid[number]),
+            "publish_type": int(a.publish_type[number]),
+            "title": a.title[number],
+            "content_url": f"https://mp.weixin.qq.com/s/sandbox-{a.msgid[number]}",
+            "detail_list": rows,
+        }

@@ -42,14 +42,21 @@ def generate(size: Size, seed: int = 7) -> World:
     persons, adder_person = people.persons(seed, size, days, visits)
     relations = people.relations(seed, size, days, persons)
     return World(
-        size=size, seed=seed, calendar=days, staff=people.staff_ids(size.staff),
-        persons=persons, relations=relations,
-        page_events=pages.page_events(seed, days, visits, adder_person, persons.first_add_ms,
-                                      persons.unionid != ""),
+        size=size,
+        seed=seed,
+        calendar=days,
+        staff=people.staff_ids(size.staff),
+        persons=persons,
+        relations=relations,
+        page_events=pages.page_events(
+            seed, days, visits, adder_person, persons.first_add_ms, persons.unionid != ""
+        ),
         staff_days=behaviour.staff_days(seed, size, days, relations),
         groups=behaviour.groups(seed, size, days),
         orders=_orders.orders(seed, size, days, persons, relations),
-        articles=_articles.articles(seed, size, days), ads=_ads.ads(seed, size, days))
+        articles=_articles.articles(seed, size, days),
+        ads=_ads.ads(seed, size, days),
+    )
 
 
 __all__ = ["OFFSET_MS", "World", "generate"]

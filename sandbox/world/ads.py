@@ -22,19 +22,19 @@ class AdGroup:
     name: str
     site_sets: tuple[str, ...]
     clicks_per_day: float
-    conversion_rate: float = .085
+    conversion_rate: float = 0.085
     starts_at_share: float = 0.0
 
 
 ADGROUPS = (
     AdGroup("20001", 9100000011, "面膜-朋友圈-拉新", (M,), 230),
     AdGroup("20001", 9100000012, "精华-全版位", (M, C, W), 130),
-    AdGroup("20001", 9100000013, "直播预约-视频号", (C,), 190, .07),
-    AdGroup("20001", 9100000014, "会员招募", (M, W), 120, .10),
-    AdGroup("20001", 9100000015, "夏季防晒-新计划", (M, C), 90, .08, .45),
-    AdGroup("20002", 9200000021, "门店同城-朋友圈", (M,), 9, .05),
-    AdGroup("20002", 9200000022, "门店同城-公众号", (W,), 6, .05),
-    AdGroup("20002", 9200000023, "门店同城-视频号", (C,), 5, .04),
+    AdGroup("20001", 9100000013, "直播预约-视频号", (C,), 190, 0.07),
+    AdGroup("20001", 9100000014, "会员招募", (M, W), 120, 0.10),
+    AdGroup("20001", 9100000015, "夏季防晒-新计划", (M, C), 90, 0.08, 0.45),
+    AdGroup("20002", 9200000021, "门店同城-朋友圈", (M,), 9, 0.05),
+    AdGroup("20002", 9200000022, "门店同城-公众号", (W,), 6, 0.05),
+    AdGroup("20002", 9200000023, "门店同城-视频号", (C,), 5, 0.04),
 )
 AD_ACCOUNTS = ("20001", "20002")
 
@@ -64,20 +64,21 @@ def ads(seed: int, size: Size, calendar: Calendar) -> Ads:
     """Delivery and conversions; the cost per customer rises 3 % a month and with the spend."""
     rng = stream(seed, "ads")
     cells = [(number, site) for number, group in enumerate(ADGROUPS) for site in group.site_sets]
-    scale = min(max(size.page_scale, .3), 3.0)
+    scale = min(max(size.page_scale, 0.3), 3.0)
     groups = [ADGROUPS[number] for number, _ in cells]
     base = np.array([g.clicks_per_day / len(g.site_sets) for g in groups]) * scale
     days = np.arange(calendar.count)
     runs = days[None, :] >= np.array([g.starts_at_share * calendar.count for g in groups])[:, None]
-    noise = rng.lognormal(0, .08, (len(cells), calendar.count))
+    noise = rng.lognormal(0, 0.08, (len(cells), calendar.count))
     clicks = np.where(runs, rng.poisson(base[:, None] * calendar.factor[None, :] * noise), 0)
     price = 165 * (1 + COST_GROWTH_PER_MONTH) ** (days / 30.4)
     # Hill saturation: the more is bought in a cell, the dearer the next click
-    pressure = 1 + .25 * clicks / (clicks + 2 * base[:, None])
-    per_click = price[None, :] * pressure * rng.lognormal(0, .05, clicks.shape)
+    pressure = 1 + 0.25 * clicks / (clicks + 2 * base[:, None])
+    per_click = price[None, :] * pressure * rng.lognormal(0, 0.05, clicks.shape)
     cost = np.round(clicks * per_click).astype(np.int64)
-    impressions = clicks + rng.poisson(clicks * np.array(
-        [{M: 62, C: 78, W: 95}[site] for _, site in cells])[:, None])
+    impressions = clicks + rng.poisson(
+        clicks * np.array([{M: 62, C: 78, W: 95}[site] for _, site in cells])[:, None]
+    )
 
     converted = rng.binomial(clicks, np.array([g.conversion_rate for g in groups])[:, None])
     flat = converted.ravel()
@@ -91,8 +92,14 @@ def ads(seed: int, size: Size, calendar: Calendar) -> Ads:
     order = np.lexsort((visible, request_day, cell))
     return Ads(
         cell_adgroup=np.array([number for number, _ in cells]),
-        cell_site_set=[site for _, site in cells], impressions=impressions, clicks=clicks,
-        cost_fen=cost, visible_ms=calendar.start_ms + (days + 1) * DAY_MS + 8 * HOUR_MS,
-        conversion_cell=cell[order], request_day=request_day[order],
-        reported_day=(request_day + delays)[order], conversion_visible_ms=visible[order],
-        is_scan_follow=rng.random(len(cell)) < .55)
+        cell_site_set=[site for _, site in cells],
+        impressions=impressions,
+        clicks=clicks,
+        cost_fen=cost,
+        visible_ms=calendar.start_ms + (days + 1) * DAY_MS + 8 * HOUR_MS,
+        conversion_cell=cell[order],
+        request_day=request_day[order],
+        reported_day=(request_day + delays)[order],
+        conversion_visible_ms=visible[order],
+        is_scan_follow=rng.random(len(cell)) < 0.55,
+    )

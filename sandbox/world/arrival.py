@@ -17,9 +17,14 @@ def hazards(curve: np.ndarray) -> np.ndarray:
     return (curve - before) / (1 - before)
 
 
-def daily_curves(rng: np.random.Generator, curve: np.ndarray, days: int, *,
-                 factors: np.ndarray | None = None,
-                 concentration: float = ARRIVAL_CONCENTRATION) -> np.ndarray:
+def daily_curves(
+    rng: np.random.Generator,
+    curve: np.ndarray,
+    days: int,
+    *,
+    factors: np.ndarray | None = None,
+    concentration: float = ARRIVAL_CONCENTRATION,
+) -> np.ndarray:
     """One curve per day (days x delays) whose mean is `curve`.
 
     Each hazard is drawn from a Beta with its mean; hazards are independent, so the expected
@@ -38,7 +43,7 @@ def daily_curves(rng: np.random.Generator, curve: np.ndarray, days: int, *,
         mean = np.clip(_calibrated(base, curve, factors) * factors, 1e-4, 1)
     mean[:, -1] = 1.0
     certain = mean >= 1 - 1e-9
-    safe = np.where(certain, .5, mean)
+    safe = np.where(certain, 0.5, mean)
     drawn = rng.beta(safe * concentration, (1 - safe) * concentration)
     drawn[certain] = 1.0
     return 1 - np.cumprod(1 - drawn, axis=1)
@@ -79,8 +84,9 @@ def delays_of(rng: np.random.Generator, curves: np.ndarray, day_index: np.ndarra
     return delays
 
 
-def morning_of(rng: np.random.Generator, day_start_ms: np.ndarray,
-               delays: np.ndarray) -> np.ndarray:
+def morning_of(
+    rng: np.random.Generator, day_start_ms: np.ndarray, delays: np.ndarray
+) -> np.ndarray:
     """A moment between 03:00 and 08:00 on the day `delays` days later: batches run at night.
 
     So a pull in the morning of day d after the business day knows exactly the curve's share.

@@ -56,12 +56,14 @@ def ready_ms(calendar: Calendar) -> np.ndarray:
     return calendar.start_ms + (np.arange(calendar.count) + 1) * DAY_MS + 6 * HOUR_MS
 
 
-def _per_staff_day(calendar: Calendar, staff: np.ndarray, moment: np.ndarray,
-                   staff_count: int) -> np.ndarray:
+def _per_staff_day(
+    calendar: Calendar, staff: np.ndarray, moment: np.ndarray, staff_count: int
+) -> np.ndarray:
     inside = (moment >= calendar.start_ms) & (moment < calendar.end_ms)
     day = (moment[inside] - calendar.start_ms) // DAY_MS
-    cells = np.bincount(staff[inside] * calendar.count + day,
-                        minlength=staff_count * calendar.count)
+    cells = np.bincount(
+        staff[inside] * calendar.count + day, minlength=staff_count * calendar.count
+    )
     return cells.reshape(staff_count, calendar.count)
 
 
@@ -71,66 +73,92 @@ def staff_days(seed: int, size: Size, calendar: Calendar, relations: Relations) 
     shape = (size.staff, calendar.count)
     added = _per_staff_day(calendar, relations.staff, relations.created_ms, size.staff)
     lost = _per_staff_day(calendar, relations.staff, relations.customer_deleted_ms, size.staff)
-    base = np.bincount(relations.staff[relations.created_ms < calendar.start_ms],
-                       minlength=size.staff)
+    base = np.bincount(
+        relations.staff[relations.created_ms < calendar.start_ms], minlength=size.staff
+    )
     customers = base[:, None] + added.cumsum(axis=1)
     rest = calendar.is_rest_day[None, :]
-    works = rng.random(shape) > np.where(rest, .45, .04)
-    mean = np.minimum(.09 * customers + 1.5, 60) * np.where(rest, .6, 1.0)
+    works = rng.random(shape) > np.where(rest, 0.45, 0.04)
+    mean = np.minimum(0.09 * customers + 1.5, 60) * np.where(rest, 0.6, 1.0)
     chats = np.where(works, rng.poisson(mean), 0)
     messages = chats + rng.poisson(chats * 5.2)
-    started = rng.binomial(chats, .62)
-    answered = rng.binomial(started, np.where(rest, .80, .90))
-    sigma = .9
-    mean_seconds = (FIRST_RESPONSE_MEDIAN_SECONDS * np.exp(sigma ** 2 / 2)
-                    * np.where(rest, WEEKEND_RESPONSE_FACTOR, 1.0))
-    seconds = answered * mean_seconds * rng.lognormal(-.06, .35, shape)
+    started = rng.binomial(chats, 0.62)
+    answered = rng.binomial(started, np.where(rest, 0.80, 0.90))
+    sigma = 0.9
+    mean_seconds = (
+        FIRST_RESPONSE_MEDIAN_SECONDS
+        * np.exp(sigma**2 / 2)
+        * np.where(rest, WEEKEND_RESPONSE_FACTOR, 1.0)
+    )
+    seconds = answered * mean_seconds * rng.lognormal(-0.06, 0.35, shape)
 
     revised = (rng.random(shape) < REVISED_STAFF_DAYS_SHARE) & (chats > 0)
-    short = rng.uniform(.6, .95, shape)
+    short = rng.uniform(0.6, 0.95, shape)
     initial_chats = np.where(revised, np.maximum((chats * short).astype(np.int64), 1), chats)
-    initial_messages = np.where(revised, np.maximum((messages * short).astype(np.int64),
-                                                    initial_chats), messages)
+    initial_messages = np.where(
+        revised, np.maximum((messages * short).astype(np.int64), initial_chats), messages
+    )
     revised &= (initial_chats != chats) | (initial_messages != messages)
     visible = ready_ms(calendar)
-    revised_ms = np.where(revised, visible[None, :] + rng.integers(1, 4, shape) * DAY_MS,
-                          NEVER_MS)
+    revised_ms = np.where(revised, visible[None, :] + rng.integers(1, 4, shape) * DAY_MS, NEVER_MS)
     return StaffDays(
-        new_apply_cnt=rng.poisson(.4 + .3 * added), new_contact_cnt=added, chat_cnt=chats,
-        message_cnt=messages, initial_chat_cnt=initial_chats,
-        initial_message_cnt=initial_messages, negative_feedback_cnt=lost,
-        started_by_customer=started, answered=answered, reply_seconds=seconds.astype(np.int64),
-        visible_ms=visible, revised_ms=revised_ms)
+        new_apply_cnt=rng.poisson(0.4 + 0.3 * added),
+        new_contact_cnt=added,
+        chat_cnt=chats,
+        message_cnt=messages,
+        initial_chat_cnt=initial_chats,
+        initial_message_cnt=initial_messages,
+        negative_feedback_cnt=lost,
+        started_by_customer=started,
+        answered=answered,
+        reply_seconds=seconds.astype(np.int64),
+        visible_ms=visible,
+        revised_ms=revised_ms,
+    )
 
 
 def groups(seed: int, size: Size, calendar: Calendar) -> Groups:
     """Groups of customers; 12 % are lively (above 10 % speak on a day), the median is under 5 %."""
     rng = stream(seed, "groups")
     count, days = size.groups, calendar.count
-    before = rng.random(count) < .75
+    before = rng.random(count) < 0.75
     age = rng.integers(1, 500, count) * DAY_MS
     ahead = rng.integers(0, days, count) * DAY_MS
-    created = calendar.start_ms + np.where(before, -age, ahead) + rng.integers(
-        9 * HOUR_MS, 18 * HOUR_MS, count)
+    created = (
+        calendar.start_ms
+        + np.where(before, -age, ahead)
+        + rng.integers(9 * HOUR_MS, 18 * HOUR_MS, count)
+    )
     created_day = (created - calendar.start_ms) // DAY_MS
     day = np.arange(days)[None, :]
     exists = day >= created_day[:, None]
     is_new = day == created_day[:, None]
     lively = np.arange(count) < lively_groups(size)
-    rate = np.where(lively, rng.uniform(.11, .20, count),
-                    np.minimum(rng.lognormal(np.log(.033), .45, count), .085))
+    rate = np.where(
+        lively,
+        rng.uniform(0.11, 0.20, count),
+        np.minimum(rng.lognormal(np.log(0.033), 0.45, count), 0.085),
+    )
     starting = rng.integers(25, 160, count)
-    joins = np.where(exists, rng.poisson(.35, (count, days)), 0)
+    joins = np.where(exists, rng.poisson(0.35, (count, days)), 0)
     joins = np.where(is_new, starting[:, None], joins)
     base = np.where(before, starting, 0)
     members = np.minimum(base[:, None] + joins.cumsum(axis=1), 500)
     joins = np.diff(members, axis=1, prepend=base[:, None])
-    daily = np.clip(rate[:, None] * np.minimum(calendar.factor, 1.3)[None, :], 0, .9)
+    daily = np.clip(rate[:, None] * np.minimum(calendar.factor, 1.3)[None, :], 0, 0.9)
     speaking = np.where(exists, rng.binomial(members, daily), 0)
-    owners = max(1, round(size.staff * .6))
-    status = np.where(rng.random(count) < .03, 3, 0)
+    owners = max(1, round(size.staff * 0.6))
+    status = np.where(rng.random(count) < 0.03, 3, 0)
     return Groups(
-        chat_id=hex_ids(rng, count, 30, "wr"), owner=rng.integers(0, owners, count),
-        created_ms=created, status=status, new_member_cnt=joins, member_total=members,
-        member_has_msg=speaking, msg_total=speaking + rng.poisson(speaking * 2.1),
-        is_new=is_new, exists=exists, visible_ms=ready_ms(calendar))
+        chat_id=hex_ids(rng, count, 30, "wr"),
+        owner=rng.integers(0, owners, count),
+        created_ms=created,
+        status=status,
+        new_member_cnt=joins,
+        member_total=members,
+        member_has_msg=speaking,
+        msg_total=speaking + rng.poisson(speaking * 2.1),
+        is_new=is_new,
+        exists=exists,
+        visible_ms=ready_ms(calendar),
+    )

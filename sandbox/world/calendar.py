@@ -51,9 +51,9 @@ def calendar(first_day: date, count: int, rng: np.random.Generator) -> Calendar:
     weekday = np.array([d.weekday() for d in days])
     long_holiday = rest & (weekday < 5)
     index = np.arange(count)
-    season = 1 + .05 * np.sin(2 * np.pi * (index + 20) / 91)
+    season = 1 + 0.05 * np.sin(2 * np.pi * (index + 20) / 91)
     growth = 1.0015 ** np.minimum(index, 365)
-    by_weekday = np.array([1.0, 1.02, 1.03, 1.02, 1.06, .90, .86])[weekday]
-    holiday = np.where(long_holiday, .80, 1.0)
-    noise = rng.lognormal(0, .05, count)
+    by_weekday = np.array([1.0, 1.02, 1.03, 1.02, 1.06, 0.90, 0.86])[weekday]
+    holiday = np.where(long_holiday, 0.80, 1.0)
+    noise = rng.lognormal(0, 0.05, count)
     return Calendar(days, rest, by_weekday * holiday * season * growth * noise)

@@ -65,7 +65,7 @@ def visits(seed: int, size: Size, calendar: Calendar) -> Visits:
     """Page views of all channels and days, and which of them end in adding a staff member."""
     rng = stream(seed, "visits")
     base = np.array([c.views_per_day for c in CHANNELS]) * size.page_scale
-    noise = rng.lognormal(0, .04, (calendar.count, len(CHANNELS)))
+    noise = rng.lognormal(0, 0.04, (calendar.count, len(CHANNELS)))
     counts = rng.poisson(base * calendar.factor[:, None] * noise)
     cells = counts.ravel()
     day = np.repeat(np.repeat(np.arange(calendar.count), len(CHANNELS)), cells)
@@ -76,20 +76,35 @@ def visits(seed: int, size: Size, calendar: Calendar) -> Visits:
     latest = midnight + LAST_MOMENT_MS
     click_rate = np.array([c.click_rate for c in CHANNELS])[channel]
     is_click = rng.random(count) < click_rate
-    click_ms = _kept_in_hour(view_ms, np.minimum(
-        view_ms + 2_000 + rng.exponential(40_000, count).astype(np.int64), latest))
+    click_ms = _kept_in_hour(
+        view_ms,
+        np.minimum(view_ms + 2_000 + rng.exponential(40_000, count).astype(np.int64), latest),
+    )
     add_rate = np.array([c.add_rate for c in CHANNELS])[channel]
     is_add = is_click & (rng.random(count) < add_rate)
     add_ms = np.minimum(click_ms + rng.integers(20_000, 10 * MINUTE_MS, count), latest)
     content_count = np.array([len(c.contents) for c in CHANNELS])[channel]
-    return Visits(channel, day, view_ms, is_click, click_ms, is_add, add_ms,
-                  campaign=rng.choice(len(CAMPAIGNS), count, p=[.3, .2, .2, .15, .15])
-                  .astype(np.int8),
-                  content=(rng.random(count) * content_count).astype(np.int8))
+    return Visits(
+        channel,
+        day,
+        view_ms,
+        is_click,
+        click_ms,
+        is_add,
+        add_ms,
+        campaign=rng.choice(len(CAMPAIGNS), count, p=[0.3, 0.2, 0.2, 0.15, 0.15]).astype(np.int8),
+        content=(rng.random(count) * content_count).astype(np.int8),
+    )
 
 
-def page_events(seed: int, calendar: Calendar, visits_: Visits, adder_person: np.ndarray,
-                first_add_ms: np.ndarray, has_unionid: np.ndarray) -> PageEvents:
+def page_events(
+    seed: int,
+    calendar: Calendar,
+    visits_: Visits,
+    adder_person: np.ndarray,
+    first_add_ms: np.ndarray,
+    has_unionid: np.ndarray,
+) -> PageEvents:
     """All events of the visits.
 
     Args:
@@ -107,23 +122,27 @@ def page_events(seed: int, calendar: Calendar, visits_: Visits, adder_person: np
     person[v.is_add] = adder_person
     # a fifth of the other visits are existing customers
     existing = np.searchsorted(first_add_ms, calendar.start_ms + v.day * DAY_MS)
-    returns = ~v.is_add & (rng.random(count) < .2) & (existing > 0)
+    returns = ~v.is_add & (rng.random(count) < 0.2) & (existing > 0)
     person[returns] = (rng.random(int(returns.sum())) * existing[returns]).astype(np.int64)
     visitor = hex_ids(rng, count, 16, "v")
     by_person = hex_ids(rng, len(first_add_ms), 16, "v")
     visitor[person >= 0] = by_person[person[person >= 0]]
-    device = rng.choice(3, count, p=[.44, .50, .06]).astype(np.int8)
-    dwell = np.round(np.minimum(rng.lognormal(3.2, .9, count), 1800), 1)
+    device = rng.choice(3, count, p=[0.44, 0.50, 0.06]).astype(np.int8)
+    dwell = np.round(np.minimum(rng.lognormal(3.2, 0.9, count), 1800), 1)
 
     clicks = np.flatnonzero(v.is_click)
     lead_rate = np.array([c.lead_rate for c in CHANNELS])[v.channel[clicks]]
     leads = clicks[rng.random(len(clicks)) < lead_rate]
-    lead_ms = _kept_in_hour(v.click_ms[leads], np.minimum(
-        v.click_ms[leads] + rng.integers(MINUTE_MS, 15 * MINUTE_MS, len(leads)),
-        calendar.start_ms + v.day[leads] * DAY_MS + LAST_MOMENT_MS))
-    booked = rng.random(len(leads)) < .45
+    lead_ms = _kept_in_hour(
+        v.click_ms[leads],
+        np.minimum(
+            v.click_ms[leads] + rng.integers(MINUTE_MS, 15 * MINUTE_MS, len(leads)),
+            calendar.start_ms + v.day[leads] * DAY_MS + LAST_MOMENT_MS,
+        ),
+    )
+    booked = rng.random(len(leads)) < 0.45
     bookings, booking_ms = leads[booked], _later(rng, calendar, lead_ms[booked], 0, 3)
-    redeemed = rng.random(len(bookings)) < .60
+    redeemed = rng.random(len(bookings)) < 0.60
     redemptions = bookings[redeemed]
     redemption_ms = _later(rng, calendar, booking_ms[redeemed], 1, 7)
 
@@ -138,40 +157,58 @@ def page_events(seed: int, calendar: Calendar, visits_: Visits, adder_person: np
 
     day = (moment - calendar.start_ms) // DAY_MS
     is_view = kind == 0
-    page = np.where(is_view, rng.integers(0, 5, len(kind)),
-                    np.array([0, 4, 5, 6, 7])[kind]).astype(np.int8)
+    page = np.where(is_view, rng.integers(0, 5, len(kind)), np.array([0, 4, 5, 6, 7])[kind]).astype(
+        np.int8
+    )
     # before the add the page rarely knows who it is; forms mostly do
     who = person[visit]
-    known_share = np.where(kind >= 2, .85, np.where(v.is_add[visit], .3, .9))
-    identified = ((who >= 0) & (rng.random(len(kind)) < known_share))
+    known_share = np.where(kind >= 2, 0.85, np.where(v.is_add[visit], 0.3, 0.9))
+    identified = (who >= 0) & (rng.random(len(kind)) < known_share)
     identified &= has_unionid[np.maximum(who, 0)]
     return PageEvents(
-        event_id=hex_ids(rng, len(kind), 24, "e"), event_type=kind, event_ms=moment,
-        visitor_id=visitor[visit], person=who, is_identified=identified, page=page,
-        channel=v.channel[visit], campaign=v.campaign[visit], content=v.content[visit],
-        device=device[visit], dwell_seconds=np.where(is_view, dwell[visit], np.nan),
+        event_id=hex_ids(rng, len(kind), 24, "e"),
+        event_type=kind,
+        event_ms=moment,
+        visitor_id=visitor[visit],
+        person=who,
+        is_identified=identified,
+        page=page,
+        channel=v.channel[visit],
+        campaign=v.campaign[visit],
+        content=v.content[visit],
+        device=device[visit],
+        dwell_seconds=np.where(is_view, dwell[visit], np.nan),
         site=(kind >= 2).astype(np.int8),
-        visible_ms=_visible(seed, calendar, kind, day, moment))
+        visible_ms=_visible(seed, calendar, kind, day, moment),
+    )
 
 
-def _visible(seed: int, calendar: Calendar, kind: np.ndarray, day: np.ndarray,
-             moment: np.ndarray) -> np.ndarray:
+def _visible(
+    seed: int, calendar: Calendar, kind: np.ndarray, day: np.ndarray, moment: np.ndarray
+) -> np.ndarray:
     """When the hourly drop that carries the event closes."""
     rng = stream(seed, "page_arrival")
     late = kind >= 2
     delays = np.zeros(len(kind), dtype=np.int64)
     quick = daily_curves(rng, VIEW_CURVE, calendar.count, concentration=400)
-    slow = daily_curves(rng, FUNNEL_CURVE, calendar.count,
-                        factors=batch_factors(calendar.days, len(FUNNEL_CURVE)))
+    slow = daily_curves(
+        rng, FUNNEL_CURVE, calendar.count, factors=batch_factors(calendar.days, len(FUNNEL_CURVE))
+    )
     delays[~late] = delays_of(rng, quick, day[~late])
     delays[late] = delays_of(rng, slow, day[late])
-    arrives = np.where(delays == 0, moment,
-                       morning_of(rng, calendar.start_ms + day * DAY_MS, delays))
+    arrives = np.where(
+        delays == 0, moment, morning_of(rng, calendar.start_ms + day * DAY_MS, delays)
+    )
     return (arrives // HOUR_MS + 1) * HOUR_MS - 1_000
 
 
-def _later(rng: np.random.Generator, calendar: Calendar, moment: np.ndarray, fewest_days: int,
-           days_end: int) -> np.ndarray:
+def _later(
+    rng: np.random.Generator,
+    calendar: Calendar,
+    moment: np.ndarray,
+    fewest_days: int,
+    days_end: int,
+) -> np.ndarray:
     """A moment some days on, in opening hours; on the same day not before the step before."""
     days = rng.integers(fewest_days, days_end, len(moment))
     midnight = moment - (moment - calendar.start_ms) % DAY_MS

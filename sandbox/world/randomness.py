@@ -7,8 +7,34 @@ import numpy as np
 from sandbox.timeline import HOUR_MS
 
 # page traffic by hour of the day: lunch and evening peaks
-_HOURS = np.array([1, .5, .3, .2, .2, .4, 1.2, 2.2, 3.2, 4, 4.4, 5, 6.4, 5.2, 4.2, 4.2, 4.4, 5,
-                   6.2, 7, 8, 7.8, 5.6, 2.8])
+_HOURS = np.array(
+    [
+        1,
+        0.5,
+        0.3,
+        0.2,
+        0.2,
+        0.4,
+        1.2,
+        2.2,
+        3.2,
+        4,
+        4.4,
+        5,
+        6.4,
+        5.2,
+        4.2,
+        4.2,
+        4.4,
+        5,
+        6.2,
+        7,
+        8,
+        7.8,
+        5.6,
+        2.8,
+    ]
+)
 _HOUR_CUM = np.cumsum(_HOURS) / _HOURS.sum()
 
 

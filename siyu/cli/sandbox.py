@@ -14,11 +14,15 @@ from siyu.errors import SiyuError, UsageError
 
 DEFAULT_URL = "http://127.0.0.1:8787"
 
-url_option = click.option("--url", default=lambda: os.environ.get("SIYU_SANDBOX_URL")
-                          or DEFAULT_URL, show_default="$SIYU_SANDBOX_URL or " + DEFAULT_URL,
-                          help="Where the sandbox answers.")
-size_option = click.option("--size", default="demo", show_default=True,
-                           help="Size of the world: small, demo or large.")
+url_option = click.option(
+    "--url",
+    default=lambda: os.environ.get("SIYU_SANDBOX_URL") or DEFAULT_URL,
+    show_default="$SIYU_SANDBOX_URL or " + DEFAULT_URL,
+    help="Where the sandbox answers.",
+)
+size_option = click.option(
+    "--size", default="demo", show_default=True, help="Size of the world: small, demo or large."
+)
 seed_option = click.option("--seed", default=7, show_default=True, help="Seed of the world.")
 
 
@@ -35,20 +39,44 @@ def sandbox() -> None:
 @seed_option
 @click.option("--port", default=8787, show_default=True, help="0 takes any free port.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--state", "state_dir", type=click.Path(path_type=Path),
-              default=lambda: Path(os.environ.get("SIYU_HOME") or "var") / "sandbox",
-              show_default="$SIYU_HOME/sandbox",
-              help="Folder for clock, faults, drops and robot messages.")
+@click.option(
+    "--state",
+    "state_dir",
+    type=click.Path(path_type=Path),
+    default=lambda: Path(os.environ.get("SIYU_HOME") or "var") / "sandbox",
+    show_default="$SIYU_HOME/sandbox",
+    help="Folder for clock, faults, drops and robot messages.",
+)
 @click.option("--at", "at", help="Set the virtual clock, e.g. 2026-04-13T10:30+08:00.")
 @click.option("--reset", is_flag=True, help="Forget what the folder holds.")
-@click.option("--rate-limit-scale", default=1.0, show_default=True, type=click.FloatRange(0),
-              help="Factor on the vendors' rate limits; 0 switches them off.")
-@click.option("--robot-per-minute", default=20, show_default=True, type=click.IntRange(1),
-              help="Messages a minute the group robot takes.")
+@click.option(
+    "--rate-limit-scale",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Factor on the vendors' rate limits; 0 switches them off.",
+)
+@click.option(
+    "--robot-per-minute",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Messages a minute the group robot takes.",
+)
 @json_option
 @reports_errors
-def serve(size: str, seed: int, port: int, host: str, state_dir: Path, at: str | None,
-          reset: bool, rate_limit_scale: float, robot_per_minute: int, as_json: bool) -> None:
+def serve(
+    size: str,
+    seed: int,
+    port: int,
+    host: str,
+    state_dir: Path,
+    at: str | None,
+    reset: bool,
+    rate_limit_scale: float,
+    robot_per_minute: int,
+    as_json: bool,
+) -> None:
     """Serve until stopped. One JSON line on stdout says where.
 
     Example: siyu sandbox serve --size small --port 0 --reset
@@ -57,8 +85,17 @@ def serve(size: str, seed: int, port: int, host: str, state_dir: Path, at: str |
 
     if not as_json:
         click.echo("沙箱启动中，按 Ctrl-C 停止 · starting, Ctrl-C stops", err=True)
-    run(size, seed, port, state_dir, parse_moment(at) if at else None, host=host, reset=reset,
-        rate_limit_scale=rate_limit_scale, robot_per_minute=robot_per_minute)
+    run(
+        size,
+        seed,
+        port,
+        state_dir,
+        parse_moment(at) if at else None,
+        host=host,
+        reset=reset,
+        rate_limit_scale=rate_limit_scale,
+        robot_per_minute=robot_per_minute,
+    )
 
 
 @sandbox.command()
@@ -77,10 +114,12 @@ def clock(moment: str | None, advance: str | None, force: bool, url: str, as_jso
         raise UsageError("--set and --advance exclude each other", action="give one of them")
     answer = _call("GET", url, "/_sandbox/clock")
     if moment or advance:
-        target = parse_moment(moment) if moment else (
-            datetime.fromisoformat(answer["now"]) + _duration(advance))
-        answer = _call("PUT", url, "/_sandbox/clock",
-                       {"now": target.isoformat(), "force": force})
+        target = (
+            parse_moment(moment)
+            if moment
+            else (datetime.fromisoformat(answer["now"]) + _duration(advance))
+        )
+        answer = _call("PUT", url, "/_sandbox/clock", {"now": target.isoformat(), "force": force})
     if as_json:
         emit(answer)
         return
@@ -110,16 +149,38 @@ def fault() -> None:
 @url_option
 @json_option
 @reports_errors
-def fault_add(source: str, account: str, channel: str, stream: str, kind: str, first: str,
-              days: int, param: str, url: str, as_json: bool) -> None:
+def fault_add(
+    source: str,
+    account: str,
+    channel: str,
+    stream: str,
+    kind: str,
+    first: str,
+    days: int,
+    param: str,
+    url: str,
+    as_json: bool,
+) -> None:
     """Add a fault; it touches only what is not visible yet.
 
     Example: siyu sandbox fault add --source tencent_ads --account 20001
     --channel SITE_SET_MOMENTS --from 2026-04-06 --days 4
     """
-    added = _call("POST", url, "/_sandbox/faults", {
-        "source": source, "account": account, "channel": channel, "stream": stream,
-        "kind": kind, "from": parse_date(first).isoformat(), "days": days, "param": param})
+    added = _call(
+        "POST",
+        url,
+        "/_sandbox/faults",
+        {
+            "source": source,
+            "account": account,
+            "channel": channel,
+            "stream": stream,
+            "kind": kind,
+            "from": parse_date(first).isoformat(),
+            "days": days,
+            "param": param,
+        },
+    )
     emit(added) if as_json else _show([added])
 
 
@@ -151,8 +212,12 @@ def fault_clear(number: int | None, url: str, as_json: bool) -> None:
 
 
 @sandbox.command()
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False),
-              help="Folder for the Parquet files.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the Parquet files.",
+)
 @size_option
 @seed_option
 @json_option
@@ -170,8 +235,11 @@ def dump(out: Path, size: str, seed: int, as_json: bool) -> None:
     try:
         counts = write(world, out)
     except OSError as error:
-        raise SiyuError(f"The truth could not be written: {error.strerror}", where=str(out),
-                        action="free space there, or choose another --out") from None
+        raise SiyuError(
+            f"The truth could not be written: {error.strerror}",
+            where=str(out),
+            action="free space there, or choose another --out",
+        ) from None
     if as_json:
         emit({"out": str(out), "rows": counts})
         return
@@ -186,16 +254,23 @@ def _call(method: str, url: str, path: str, body: dict | None = None) -> dict[st
         answer = requests.request(method, address, json=body, timeout=120)
         document = answer.json()
     except (requests.RequestException, ValueError) as error:
-        raise SiyuError(f"The sandbox does not answer ({type(error).__name__})", where=address,
-                        action="start it with `siyu sandbox serve`, or give --url") from None
+        raise SiyuError(
+            f"The sandbox does not answer ({type(error).__name__})",
+            where=address,
+            action="start it with `siyu sandbox serve`, or give --url",
+        ) from None
     if problem := document.get("error"):
         raise UsageError(problem["what"], where=problem["where"], action=problem["action"])
     return document
 
 
 def _duration(text: str) -> timedelta:
-    units = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1),
-             "w": timedelta(weeks=1)}
+    units = {
+        "m": timedelta(minutes=1),
+        "h": timedelta(hours=1),
+        "d": timedelta(days=1),
+        "w": timedelta(weeks=1),
+    }
     if text[-1:] not in units or not text[:-1].isdigit():
         raise UsageError(f"'{text}' is no duration", action="write it like 90m, 6h, 1d or 2w")
     return int(text[:-1]) * units[text[-1]]
@@ -206,5 +281,7 @@ def _show(faults: list[dict]) -> None:
         click.echo("no faults")
     for f in faults:
         scope = "/".join(f[key] or "*" for key in ("source", "account", "stream", "channel"))
-        click.echo(f"{f['id']}  {f['kind']}  {scope}  {f['from']} +{f['days']}d  {f['state']}  "
-                   f"withheld {f['withheld_from']} .. {f['released_at']}")
+        click.echo(
+            f"{f['id']}  {f['kind']}  {scope}  {f['from']} +{f['days']}d  {f['state']}  "
+            f"withheld {f['withheld_from']} .. {f['released_at']}"
+        )

@@ -44,6 +44,7 @@ def no_faults(api):
 @pytest.fixture
 def state_at(world, tmp_path):
     """A state of the shared world at a moment, without a server."""
+
     def make(text: str, folder: str = "state") -> State:
         return State(tmp_path / folder, world.size, world.seed, to_ms(moment(text)), world=world)
 

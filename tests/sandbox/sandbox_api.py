@@ -8,8 +8,18 @@ import requests
 
 from sandbox.timeline import SHANGHAI, midnight_ms
 
-FIELDS = ["date", "account_id", "adgroup_id", "adgroup_name", "site_set", "view_count",
-          "valid_click_count", "cost", "conversions_count", "scan_follow_user_count"]
+FIELDS = [
+    "date",
+    "account_id",
+    "adgroup_id",
+    "adgroup_name",
+    "site_set",
+    "view_count",
+    "valid_click_count",
+    "cost",
+    "conversions_count",
+    "scan_follow_user_count",
+]
 
 
 def moment(text: str) -> datetime:
@@ -41,8 +51,9 @@ class Api:
 
     def at(self, text: str) -> None:
         self.now = moment(text)
-        answer = self.http.put(f"{self.url}/_sandbox/clock",
-                               json={"now": self.now.isoformat(), "force": True})
+        answer = self.http.put(
+            f"{self.url}/_sandbox/clock", json={"now": self.now.isoformat(), "force": True}
+        )
         assert answer.status_code == 200, answer.text
         # going back made all tokens invalid, as authorising anew would
         listed = self.get("/_sandbox/accounts")["accounts"]
@@ -54,12 +65,17 @@ class Api:
     # WeCom
     def corp_token(self) -> str:
         corp = self.account("wecom", "corp_main")
-        return self.get("/cgi-bin/gettoken", corpid=corp["options"]["corpid"],
-                        corpsecret=corp["credentials"]["secret"])["access_token"]
+        return self.get(
+            "/cgi-bin/gettoken",
+            corpid=corp["options"]["corpid"],
+            corpsecret=corp["credentials"]["secret"],
+        )["access_token"]
 
     def corp(self, path: str, body=None, **query) -> dict:
-        path, query = f"/cgi-bin/externalcontact/{path}", query | {
-            "access_token": self.corp_token()}
+        path, query = (
+            f"/cgi-bin/externalcontact/{path}",
+            query | {"access_token": self.corp_token()},
+        )
         return self.get(path, **query) if body is None else self.post(path, body, **query)
 
     def staff(self) -> list[str]:
@@ -68,41 +84,65 @@ class Api:
     def customers(self, limit: int = 100) -> list[dict]:
         users, cursor, found = self.staff(), "", []
         while True:
-            page = self.corp("batch/get_by_user",
-                             {"userid_list": users, "limit": limit, "cursor": cursor})
+            page = self.corp(
+                "batch/get_by_user", {"userid_list": users, "limit": limit, "cursor": cursor}
+            )
             found += page["external_contact_list"]
             if not (cursor := page["next_cursor"]):
                 return found
 
     def behaviour(self, users: list[str], first: str, last: str) -> list[dict]:
-        return self.corp("get_user_behavior_data", {
-            "userid": users, "start_time": seconds(first),
-            "end_time": seconds(last)})["behavior_data"]
+        return self.corp(
+            "get_user_behavior_data",
+            {"userid": users, "start_time": seconds(first), "end_time": seconds(last)},
+        )["behavior_data"]
 
     # api.weixin.qq.com
     def weixin_token(self, source: str, account: str) -> str:
         app = self.account(source, account)
-        return self.post("/cgi-bin/stable_token", {
-            "grant_type": "client_credential", "appid": app["options"]["appid"],
-            "secret": app["credentials"]["secret"]})["access_token"]
+        return self.post(
+            "/cgi-bin/stable_token",
+            {
+                "grant_type": "client_credential",
+                "appid": app["options"]["appid"],
+                "secret": app["credentials"]["secret"],
+            },
+        )["access_token"]
 
     def articles(self, begin: str, end: str | None = None) -> dict:
-        return self.post("/datacube/getarticletotaldetail",
-                         {"begin_date": begin, "end_date": end or begin},
-                         access_token=self.weixin_token("wechat_oa", "oa_main"))
+        return self.post(
+            "/datacube/getarticletotaldetail",
+            {"begin_date": begin, "end_date": end or begin},
+            access_token=self.weixin_token("wechat_oa", "oa_main"),
+        )
 
     def store(self, path: str, body) -> dict:
-        return self.post(f"/channels/ec/order/{path}", body,
-                         access_token=self.weixin_token("wechat_store", "shop_main"))
+        return self.post(
+            f"/channels/ec/order/{path}",
+            body,
+            access_token=self.weixin_token("wechat_store", "shop_main"),
+        )
 
-    def order_ids(self, first: str, last: str, kind: str = "create_time_range",
-                  page_size: int = 100, **filters) -> list[str]:
+    def order_ids(
+        self,
+        first: str,
+        last: str,
+        kind: str = "create_time_range",
+        page_size: int = 100,
+        **filters,
+    ) -> list[str]:
         """Ids of a window of days (last excluded), page by page."""
         found, key = [], ""
         while True:
-            page = self.store("list/get", {
-                kind: {"start_time": seconds(first), "end_time": seconds(last) - 1},
-                "page_size": page_size, "next_key": key, **filters})
+            page = self.store(
+                "list/get",
+                {
+                    kind: {"start_time": seconds(first), "end_time": seconds(last) - 1},
+                    "page_size": page_size,
+                    "next_key": key,
+                    **filters,
+                },
+            )
             found += page["order_id_list"]
             if not page["has_more"]:
                 return found
@@ -111,22 +151,35 @@ class Api:
     # Tencent
     def ads_token(self, account: str = "20001") -> str:
         ads = self.account("tencent_ads", account)
-        return self.get("/oauth/token", client_id=ads["options"]["client_id"],
-                        client_secret=ads["credentials"]["client_secret"],
-                        grant_type="refresh_token",
-                        refresh_token=ads["credentials"]["refresh_token"]
-                        )["data"]["access_token"]
+        return self.get(
+            "/oauth/token",
+            client_id=ads["options"]["client_id"],
+            client_secret=ads["credentials"]["client_secret"],
+            grant_type="refresh_token",
+            refresh_token=ads["credentials"]["refresh_token"],
+        )["data"]["access_token"]
 
     def signed(self, account: str = "20001") -> dict:
-        return {"access_token": self.ads_token(account), "account_id": account,
-                "timestamp": int(self.now.timestamp()), "nonce": f"n{next(self._nonce)}"}
+        return {
+            "access_token": self.ads_token(account),
+            "account_id": account,
+            "timestamp": int(self.now.timestamp()),
+            "nonce": f"n{next(self._nonce)}",
+        }
 
     def report(self, first: str, last: str, account: str = "20001", **changes) -> dict:
-        asked = {"level": "REPORT_LEVEL_ADGROUP", "page_size": 2000,
-                 "date_range": {"start_date": first, "end_date": last},
-                 "group_by": ["date", "adgroup_id", "site_set"], "fields": FIELDS} | changes
-        query = {k: json.dumps(v) if isinstance(v, (list, dict)) else v
-                 for k, v in asked.items() if v is not None}
+        asked = {
+            "level": "REPORT_LEVEL_ADGROUP",
+            "page_size": 2000,
+            "date_range": {"start_date": first, "end_date": last},
+            "group_by": ["date", "adgroup_id", "site_set"],
+            "fields": FIELDS,
+        } | changes
+        query = {
+            k: json.dumps(v) if isinstance(v, (list, dict)) else v
+            for k, v in asked.items()
+            if v is not None
+        }
         return self.get("/v3.0/daily_reports/get", **(self.signed(account) | query))
 
 

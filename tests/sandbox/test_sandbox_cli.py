@@ -24,8 +24,10 @@ def test_the_clock_is_read_and_moved(api):
     api.at("2026-03-10")
 
     assert run("clock", "--url", api.url).strip() == "2026-03-10T10:30:00+08:00"
-    assert json.loads(run("clock", "--advance", "1d", "--url", api.url, "--json"))["now"] \
+    assert (
+        json.loads(run("clock", "--advance", "1d", "--url", api.url, "--json"))["now"]
         == "2026-03-11T10:30:00+08:00"
+    )
     assert "2026-03-12T10:30:00+08:00" in run("clock", "--set", "2026-03-12", "--url", api.url)
     refused = run("clock", "--set", "2026-03-01", "--url", api.url, code=2)
     assert "does not go back" in refused
@@ -36,8 +38,18 @@ def test_the_clock_is_read_and_moved(api):
 
 def test_faults_are_added_listed_and_cleared(api, no_faults):
     api.at("2026-03-10")
-    args = ("--source", "page_events", "--channel", "live_stream", "--from", "2026-03-12",
-            "--days", "4", "--url", api.url)
+    args = (
+        "--source",
+        "page_events",
+        "--channel",
+        "live_stream",
+        "--from",
+        "2026-03-12",
+        "--days",
+        "4",
+        "--url",
+        api.url,
+    )
 
     added = json.loads(run("fault", "add", *args, "--json"))
     listed = run("fault", "list", "--url", api.url)
@@ -56,8 +68,9 @@ def test_the_truth_is_dumped_without_a_server(tmp_path):
     assert counts["rows"]["persons"] == 800
     assert len(pd.read_parquet(tmp_path / "out" / "orders.parquet")) == counts["rows"]["orders"]
     (tmp_path / "file").write_text("")
-    assert "another --out" in run("dump", "--out", tmp_path / "file" / "x", "--size", "small",
-                                  code=1)
+    assert "another --out" in run(
+        "dump", "--out", tmp_path / "file" / "x", "--size", "small", code=1
+    )
     assert "small, demo, large" in run("dump", "--out", tmp_path, "--size", "huge", code=2)
 
 
@@ -65,9 +78,19 @@ def test_an_absent_sandbox_is_said_so(tmp_path):
     assert "siyu sandbox serve" in run("clock", "--url", "http://127.0.0.1:9", code=1)
 
 
-@pytest.mark.parametrize("command", [
-    (), ("serve",), ("clock",), ("fault",), ("fault", "add"), ("fault", "list"),
-    ("fault", "clear"), ("dump",)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        (),
+        ("serve",),
+        ("clock",),
+        ("fault",),
+        ("fault", "add"),
+        ("fault", "list"),
+        ("fault", "clear"),
+        ("dump",),
+    ],
+)
 def test_every_command_explains_itself_with_an_example(command):
     assert "Example: siyu sandbox" in run(*command, "--help")
 
@@ -81,8 +104,12 @@ def test_the_demo_world_is_served_within_three_seconds(tmp_path):
     # three on a quiet machine (benchmarks/sandbox_pages.py); tests run beside others
     assert elapsed < 8
     assert health["status"] == "ok"
-    assert health["world"] == {"size": "demo", "seed": 7, "first_date": "2026-03-02",
-                               "last_date": "2026-06-29"}
+    assert health["world"] == {
+        "size": "demo",
+        "seed": 7,
+        "first_date": "2026-03-02",
+        "last_date": "2026-06-29",
+    }
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path, server):
@@ -95,8 +122,11 @@ def test_a_server_that_cannot_start_says_why(tmp_path, server):
     with pytest.raises(SiyuError, match="another world"):
         start("small", 8, state_dir=tmp_path)
     with start("small", 8, state_dir=tmp_path, reset=True) as handle:
-        assert requests.get(f"{handle.url}/_sandbox/clock").json()["now"].startswith(
-            "2026-03-02T00:00")
+        assert (
+            requests.get(f"{handle.url}/_sandbox/clock")
+            .json()["now"]
+            .startswith("2026-03-02T00:00")
+        )
 
 
 def test_the_control_api_refuses_nonsense(api):
@@ -112,14 +142,16 @@ def test_the_control_api_refuses_nonsense(api):
 
 
 def test_calls_over_the_rate_limit_are_refused_with_the_documented_codes(tmp_path):
-    with start("small", 7, state_dir=tmp_path, rate_limit_scale=.0002) as handle:
+    with start("small", 7, state_dir=tmp_path, rate_limit_scale=0.0002) as handle:
+
         def get(path, **query):
             return requests.get(handle.url + path, params=query).json()
 
-        corp = [get("/cgi-bin/gettoken", corpid="x", corpsecret="y")["errcode"]
-                for _ in range(3)]
-        oa = [get("/cgi-bin/token", grant_type="client_credential", appid="x")["errcode"]
-              for _ in range(2)]
+        corp = [get("/cgi-bin/gettoken", corpid="x", corpsecret="y")["errcode"] for _ in range(3)]
+        oa = [
+            get("/cgi-bin/token", grant_type="client_credential", appid="x")["errcode"]
+            for _ in range(2)
+        ]
         ads = [get("/v3.0/daily_reports/get")["code"] for _ in range(2)]
 
     assert corp == [40013, 40013, 45009]

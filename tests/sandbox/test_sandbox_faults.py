@@ -18,15 +18,20 @@ from siyu.errors import SiyuError, UsageError
 
 
 def lines(drops: Drops) -> pd.DataFrame:
-    found = [json.loads(line) | {"_drop": str(path.relative_to(drops.folder))}
-             for path in sorted(drops.folder.rglob("*.jsonl.gz"))
-             for line in gzip.decompress(path.read_bytes()).splitlines()]
+    found = [
+        json.loads(line) | {"_drop": str(path.relative_to(drops.folder))}
+        for path in sorted(drops.folder.rglob("*.jsonl.gz"))
+        for line in gzip.decompress(path.read_bytes()).splitlines()
+    ]
     return pd.DataFrame(found)
 
 
 def hashes(folder) -> dict[str, str]:
-    return {str(p.relative_to(folder)): sha256(p.read_bytes()).hexdigest()
-            for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        str(p.relative_to(folder)): sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
 
 
 def test_drops_hold_what_is_visible_and_nothing_else(state_at, truth):
@@ -45,7 +50,8 @@ def test_drops_hold_what_is_visible_and_nothing_else(state_at, truth):
     assert (merged.unionid.fillna("") == merged.unionid_true.fillna("")).all()
     assert (pd.to_datetime(merged.event_time) == merged.happened_at).all()
     assert merged.event_time.str.fullmatch(
-        r"2026-03-0\d\dT?.*|2026-03-0\dT\d\d:\d\d:\d\d\.\d{3}\+08:00").all()
+        r"2026-03-0\d\dT?.*|2026-03-0\dT\d\d:\d\d:\d\d\.\d{3}\+08:00"
+    ).all()
     hour = merged.visible_at.dt.tz_convert("Asia/Shanghai").dt.strftime("dt=%Y-%m-%d/hour=%H/")
     assert (merged._drop.str.slice(0, len("dt=2026-03-02/hour=00/")) == hour).all()
 
@@ -69,8 +75,7 @@ def test_a_half_delivered_folder_is_completed_on_restart(state_at):
     victims = sorted(drops.folder.rglob("*.jsonl.gz"))[::2]
     for path in victims:
         path.unlink()  # killed before it wrote them: nothing of this was saved in state.json
-    again = Sandbox(State(cut.folder, cut.world.size, cut.world.seed, cut.now_ms,
-                          world=cut.world))
+    again = Sandbox(State(cut.folder, cut.world.size, cut.world.seed, cut.now_ms, world=cut.world))
 
     assert hashes(again.drops.folder) == hashes(whole.drops.folder)
 
@@ -91,8 +96,7 @@ def test_the_clock_does_not_go_back_unless_forced_and_then_takes_drops_back(stat
 
 def test_state_is_kept_and_another_world_is_refused(state_at, tmp_path):
     sandbox = Sandbox(state_at("2026-03-04"))
-    sandbox.state.add_fault({"kind": "freeze", "source": "wecom", "from": "2026-03-06",
-                             "days": 2})
+    sandbox.state.add_fault({"kind": "freeze", "source": "wecom", "from": "2026-03-06", "days": 2})
     world, folder = sandbox.state.world, sandbox.state.folder
 
     again = State(folder, world.size, world.seed, world=world)
@@ -106,17 +110,21 @@ def test_state_is_kept_and_another_world_is_refused(state_at, tmp_path):
         State(folder, world.size, world.seed, world=world)
 
 
-@pytest.mark.parametrize(("request_", "named"), [
-    ({"kind": "melt", "source": "wecom"}, "freeze"),
-    ({"source": "oceanengine"}, "page_events"),
-    ({"source": "tencent_ads", "account": "3"}, "20001, 20002"),
-    ({"source": "wecom", "stream": "orders"}, "user_behavior"),
-    ({"source": "wecom", "channel": "organic"}, "tencent_ads, page_events"),
-    ({"source": "tencent_ads", "channel": "SITE_SET_X"}, "SITE_SET_MOMENTS"),
-    ({"source": "page_events", "channel": "tiktok"}, "live_stream"),
-    ({"source": "wecom", "from": "yesterday"}, "YYYY-MM-DD"),
-    ({"source": "wecom", "days": 0}, "YYYY-MM-DD"),
-    ({"source": "wecom", "param": "3"}, "leave it out")])
+@pytest.mark.parametrize(
+    ("request_", "named"),
+    [
+        ({"kind": "melt", "source": "wecom"}, "freeze"),
+        ({"source": "oceanengine"}, "page_events"),
+        ({"source": "tencent_ads", "account": "3"}, "20001, 20002"),
+        ({"source": "wecom", "stream": "orders"}, "user_behavior"),
+        ({"source": "wecom", "channel": "organic"}, "tencent_ads, page_events"),
+        ({"source": "tencent_ads", "channel": "SITE_SET_X"}, "SITE_SET_MOMENTS"),
+        ({"source": "page_events", "channel": "tiktok"}, "live_stream"),
+        ({"source": "wecom", "from": "yesterday"}, "YYYY-MM-DD"),
+        ({"source": "wecom", "days": 0}, "YYYY-MM-DD"),
+        ({"source": "wecom", "param": "3"}, "leave it out"),
+    ],
+)
 def test_a_wrong_fault_is_refused_and_the_message_names_what_is_allowed(request_, named):
     whole = {"kind": "freeze", "from": "2026-03-06", "days": 2} | request_
 
@@ -128,8 +136,16 @@ def test_a_wrong_fault_is_refused_and_the_message_names_what_is_allowed(request_
 
 def test_a_fault_is_listed_with_its_window(state_at):
     state = state_at("2026-03-04")
-    fault = state.add_fault({"kind": "freeze", "source": "tencent_ads", "account": "20001",
-                             "channel": "SITE_SET_MOMENTS", "from": "2026-03-06", "days": 3})
+    fault = state.add_fault(
+        {
+            "kind": "freeze",
+            "source": "tencent_ads",
+            "account": "20001",
+            "channel": "SITE_SET_MOMENTS",
+            "from": "2026-03-06",
+            "days": 3,
+        }
+    )
 
     listed = fault.describe(state.now_ms)
 
@@ -155,8 +171,15 @@ def test_only_what_becomes_visible_in_the_window_is_held():
 
 def test_a_frozen_channel_of_page_events_is_missing_for_its_days_and_then_whole(state_at, truth):
     sandbox = Sandbox(state_at("2026-03-05"))
-    sandbox.state.add_fault({"kind": "freeze", "source": "page_events",
-                             "channel": "live_stream", "from": "2026-03-06", "days": 3})
+    sandbox.state.add_fault(
+        {
+            "kind": "freeze",
+            "source": "page_events",
+            "channel": "live_stream",
+            "from": "2026-03-06",
+            "days": 3,
+        }
+    )
     facts = truth["page_events"]
 
     def missing(text: str) -> pd.DataFrame:
@@ -164,13 +187,20 @@ def test_a_frozen_channel_of_page_events_is_missing_for_its_days_and_then_whole(
         visible = facts[facts.visible_at <= pd.Timestamp(moment(text))]
         return visible[~visible.event_id.isin(lines(sandbox.drops).event_id)]
 
-    for morning, days in (("2026-03-06", 0), ("2026-03-07", 1), ("2026-03-08", 2),
-                          ("2026-03-09", 3)):
+    for morning, days in (
+        ("2026-03-06", 0),
+        ("2026-03-07", 1),
+        ("2026-03-08", 2),
+        ("2026-03-09", 3),
+    ):
         gone = missing(morning)
         new = gone[gone.event_date.astype(str) >= "2026-03-06"]
         assert set(gone.utm_source) <= {"live_stream"}
-        whole = facts[(facts.utm_source == "live_stream") & (facts.event_type == "page_view")
-                      & (facts.visible_at <= pd.Timestamp(moment(morning)))]
+        whole = facts[
+            (facts.utm_source == "live_stream")
+            & (facts.event_type == "page_view")
+            & (facts.visible_at <= pd.Timestamp(moment(morning)))
+        ]
         missed = whole[whole.event_date.astype(str) >= "2026-03-06"]
         assert (new.event_type == "page_view").sum() == len(missed)
         assert len(missed) > 70 * days
@@ -185,8 +215,9 @@ def test_a_frozen_channel_of_page_events_is_missing_for_its_days_and_then_whole(
 def test_clearing_a_fault_delivers_what_it_held(state_at, truth):
     sandbox = Sandbox(state_at("2026-03-05"))
     state = sandbox.state
-    fault = state.add_fault({"kind": "freeze", "source": "page_events", "from": "2026-03-06",
-                             "days": 5})
+    fault = state.add_fault(
+        {"kind": "freeze", "source": "page_events", "from": "2026-03-06", "days": 5}
+    )
     sandbox.move_clock(to_ms(moment("2026-03-08")))
     before = len(lines(sandbox.drops))
 
@@ -204,18 +235,22 @@ def test_clearing_a_fault_delivers_what_it_held(state_at, truth):
 def test_a_fault_never_hides_what_was_visible_already(state_at):
     sandbox = Sandbox(state_at("2026-03-08"))
     before = len(lines(sandbox.drops))
-    sandbox.state.add_fault({"kind": "freeze", "source": "page_events", "from": "2026-03-03",
-                             "days": 9})
+    sandbox.state.add_fault(
+        {"kind": "freeze", "source": "page_events", "from": "2026-03-03", "days": 9}
+    )
     assert (sandbox.drops.visible_ms() <= sandbox.state.now_ms).sum() == before
 
 
 @pytest.fixture
 def frozen(api, no_faults):
     """Freeze a scope from 2026-04-06 on, for three days, on the shared server."""
+
     def add(**scope):
         api.at("2026-04-01")
-        answer = api.http.post(f"{api.url}/_sandbox/faults", json={
-            "kind": "freeze", "from": "2026-04-06", "days": 3, **scope})
+        answer = api.http.post(
+            f"{api.url}/_sandbox/faults",
+            json={"kind": "freeze", "from": "2026-04-06", "days": 3, **scope},
+        )
         assert answer.status_code == 200, answer.text
 
     return add
@@ -251,12 +286,17 @@ def test_older_days_of_a_frozen_site_set_keep_their_last_figures(api, frozen, tr
     for day in ("2026-04-06", "2026-04-07", "2026-04-09", "2026-04-10"):
         api.at(day)
         rows = api.report("2026-03-20", "2026-04-05")["data"]["list"]
-        counts.append(sum(r["conversions_count"] for r in rows
-                          if r["site_set"] == "SITE_SET_MOMENTS"))
+        counts.append(
+            sum(r["conversions_count"] for r in rows if r["site_set"] == "SITE_SET_MOMENTS")
+        )
 
-    c = truth["ad_conversions"][lambda c: (c.site_set == "SITE_SET_MOMENTS")
-                                & (c.account_id == "20001")
-                                & c.request_date.astype(str).between("2026-03-20", "2026-04-05")]
+    c = truth["ad_conversions"][
+        lambda c: (
+            (c.site_set == "SITE_SET_MOMENTS")
+            & (c.account_id == "20001")
+            & c.request_date.astype(str).between("2026-03-20", "2026-04-05")
+        )
+    ]
     whole = (c.visible_at <= pd.Timestamp(moment("2026-04-10"))).sum()
     assert counts[0] == counts[1] == counts[2] < counts[3] == whole
 
@@ -276,8 +316,10 @@ def test_frozen_statistics_lack_their_keys(api, frozen):
 
     def shown(day):
         [element] = api.behaviour(api.staff(), day, day)
-        groups = api.corp("groupchat/statistic_group_by_day", {
-            "owner_filter": {"userid_list": api.staff()}, "day_begin_time": seconds(day)})
+        groups = api.corp(
+            "groupchat/statistic_group_by_day",
+            {"owner_filter": {"userid_list": api.staff()}, "day_begin_time": seconds(day)},
+        )
         assert groups["items"][0]["data"]
         return "message_cnt" in element
 
@@ -301,7 +343,9 @@ def test_frozen_customers_orders_and_articles_stay_as_they_were(api, frozen, tru
     assert before == during
     assert orders == []
     assert article == {"is_delay": True, "list": []}
-    assert len(api.order_ids("2026-04-06", "2026-04-09")) == created.between(
-        "2026-04-06", "2026-04-08").sum()
+    assert (
+        len(api.order_ids("2026-04-06", "2026-04-09"))
+        == created.between("2026-04-06", "2026-04-08").sum()
+    )
     assert len(api.customers()) > before[0]
     assert api.articles(day)["list"]

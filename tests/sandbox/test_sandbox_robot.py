@@ -10,15 +10,18 @@ from sandbox.limits import RateLimit
 from sandbox.robot_page import markdown
 from sandbox.server import start
 
-PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhg"
-                       "GAWjR9awAAAABJRU5ErkJggg==")
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhg"
+    "GAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 @pytest.fixture(scope="module")
 def robot(tmp_path_factory):
     """A sandbox of its own whose robot takes many messages."""
-    with start("small", 7, state_dir=tmp_path_factory.mktemp("robot"),
-               robot_per_minute=1000) as handle:
+    with start(
+        "small", 7, state_dir=tmp_path_factory.mktemp("robot"), robot_per_minute=1000
+    ) as handle:
         yield handle
 
 
@@ -26,33 +29,58 @@ def webhook(url: str) -> str:
     return requests.get(f"{url}/_sandbox/accounts").json()["robot_webhook"]
 
 
-@pytest.mark.parametrize(("body", "expected"), [
-    ({"msgtype": "text", "text": {"content": "晚到", "mentioned_list": ["@all"]}}, 0),
-    ({"msgtype": "text", "text": {"content": ""}}, 44004),
-    ({"msgtype": "text", "text": {"content": "好" * 682}}, 0),
-    ({"msgtype": "text", "text": {"content": "好" * 683}}, 45002),
-    ({"msgtype": "text", "text": {"content": "a", "mentioned_list": "all"}}, 40058),
-    ({"msgtype": "markdown", "markdown": {"content": "好" * 1365}}, 0),
-    ({"msgtype": "markdown", "markdown": {"content": "好" * 1366}}, 40058),
-    ({"msgtype": "markdown", "markdown": {}}, 40058),
-    ({"msgtype": "markdown_v2", "markdown_v2": {"content": "| a |"}}, 0),
-    ({"msgtype": "shout", "shout": {}}, 40008),
-    ({}, 40008),
-    ({"msgtype": "text"}, 40058),
-    ({"msgtype": "news", "news": {"articles": []}}, 45008),
-    ({"msgtype": "news", "news": {"articles": [{"title": "t"}]}}, 40058),
-    ({"msgtype": "news", "news": {"articles": [{"title": "t", "url": "https://a"}] * 8}}, 0),
-    ({"msgtype": "news", "news": {"articles": [{"title": "t", "url": "https://a"}] * 9}}, 45008),
-    ({"msgtype": "image", "image": {"base64": base64.b64encode(PNG).decode(),
-                                    "md5": hashlib.md5(PNG).hexdigest()}}, 0),
-    ({"msgtype": "image", "image": {"base64": base64.b64encode(PNG).decode(), "md5": "0"}},
-     40058),
-    ({"msgtype": "image", "image": {"base64": "???", "md5": "0"}}, 40058),
-    ({"msgtype": "file", "file": {"media_id": "x"}}, 40058),
-    ({"msgtype": "template_card", "template_card": {"card_type": "x"}}, 40058),
-    ({"msgtype": "template_card", "template_card": {
-        "card_type": "text_notice", "main_title": {"title": "t"}, "card_action": {"type": 1}}},
-     0)])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"msgtype": "text", "text": {"content": "晚到", "mentioned_list": ["@all"]}}, 0),
+        ({"msgtype": "text", "text": {"content": ""}}, 44004),
+        ({"msgtype": "text", "text": {"content": "好" * 682}}, 0),
+        ({"msgtype": "text", "text": {"content": "好" * 683}}, 45002),
+        ({"msgtype": "text", "text": {"content": "a", "mentioned_list": "all"}}, 40058),
+        ({"msgtype": "markdown", "markdown": {"content": "好" * 1365}}, 0),
+        ({"msgtype": "markdown", "markdown": {"content": "好" * 1366}}, 40058),
+        ({"msgtype": "markdown", "markdown": {}}, 40058),
+        ({"msgtype": "markdown_v2", "markdown_v2": {"content": "| a |"}}, 0),
+        ({"msgtype": "shout", "shout": {}}, 40008),
+        ({}, 40008),
+        ({"msgtype": "text"}, 40058),
+        ({"msgtype": "news", "news": {"articles": []}}, 45008),
+        ({"msgtype": "news", "news": {"articles": [{"title": "t"}]}}, 40058),
+        ({"msgtype": "news", "news": {"articles": [{"title": "t", "url": "https://a"}] * 8}}, 0),
+        (
+            {"msgtype": "news", "news": {"articles": [{"title": "t", "url": "https://a"}] * 9}},
+            45008,
+        ),
+        (
+            {
+                "msgtype": "image",
+                "image": {
+                    "base64": base64.b64encode(PNG).decode(),
+                    "md5": hashlib.md5(PNG).hexdigest(),
+                },
+            },
+            0,
+        ),
+        (
+            {"msgtype": "image", "image": {"base64": base64.b64encode(PNG).decode(), "md5": "0"}},
+            40058,
+        ),
+        ({"msgtype": "image", "image": {"base64": "???", "md5": "0"}}, 40058),
+        ({"msgtype": "file", "file": {"media_id": "x"}}, 40058),
+        ({"msgtype": "template_card", "template_card": {"card_type": "x"}}, 40058),
+        (
+            {
+                "msgtype": "template_card",
+                "template_card": {
+                    "card_type": "text_notice",
+                    "main_title": {"title": "t"},
+                    "card_action": {"type": 1},
+                },
+            },
+            0,
+        ),
+    ],
+)
 def test_formats_and_sizes(robot, body, expected):
     answer = requests.post(webhook(robot.url), json=body)
 
@@ -61,8 +89,9 @@ def test_formats_and_sizes(robot, body, expected):
 
 
 def test_too_long_markdown_is_told_in_the_words_of_the_platform(robot):
-    answer = requests.post(webhook(robot.url), json={
-        "msgtype": "markdown", "markdown": {"content": "a" * 4097}}).json()
+    answer = requests.post(
+        webhook(robot.url), json={"msgtype": "markdown", "markdown": {"content": "a" * 4097}}
+    ).json()
 
     assert answer["errmsg"].startswith("markdown.content exceed max length 4096")
 
@@ -78,8 +107,10 @@ def test_a_wrong_key_an_empty_body_and_broken_json_are_refused(robot):
 
 def test_the_twenty_first_message_of_a_minute_is_refused(server):
     url = webhook(server.url)
-    codes = [requests.post(url, json={"msgtype": "text", "text": {"content": str(n)}}
-                           ).json()["errcode"] for n in range(21)]
+    codes = [
+        requests.post(url, json={"msgtype": "text", "text": {"content": str(n)}}).json()["errcode"]
+        for n in range(21)
+    ]
 
     assert codes == [0] * 20 + [45009]
 
@@ -87,9 +118,16 @@ def test_the_twenty_first_message_of_a_minute_is_refused(server):
 def test_messages_survive_a_restart_and_show_their_virtual_time(tmp_path):
     with start("small", 7, state_dir=tmp_path) as first:
         requests.put(f"{first.url}/_sandbox/clock", json={"now": "2026-03-05T10:30:00+08:00"})
-        requests.post(webhook(first.url), json={"msgtype": "markdown", "markdown": {
-            "content": "# 数据晚到 source_late\n><font color=\"warning\">朋友圈广告</font>\n"
-                       "<@zhangwei01> <script>alert(1)</script>"}})
+        requests.post(
+            webhook(first.url),
+            json={
+                "msgtype": "markdown",
+                "markdown": {
+                    "content": '# 数据晚到 source_late\n><font color="warning">朋友圈广告</font>\n'
+                    "<@zhangwei01> <script>alert(1)</script>"
+                },
+            },
+        )
     with start("small", 7, state_dir=tmp_path) as second:
         [message] = requests.get(f"{second.url}/_sandbox/robot").json()["messages"]
         page = requests.get(f"{second.url}/robot")
@@ -103,13 +141,16 @@ def test_messages_survive_a_restart_and_show_their_virtual_time(tmp_path):
 
 
 def test_markdown_reads_as_in_the_client():
-    shown = markdown('## 标题\n**粗** `code` [看](https://a.b/c)\n>一\n>二\n'
-                     '<font color="info">好</font><@all>\n[坏](javascript:x)')
+    shown = markdown(
+        "## 标题\n**粗** `code` [看](https://a.b/c)\n>一\n>二\n"
+        '<font color="info">好</font><@all>\n[坏](javascript:x)'
+    )
 
     assert shown == (
         '<h2>标题</h2><p><b>粗</b> <code>code</code> <a href="https://a.b/c">看</a></p>'
         '<blockquote>一<br>二</blockquote><p><span class="info">好</span>'
-        '<span class="mention">@所有人</span></p><p>[坏](javascript:x)</p>')
+        '<span class="mention">@所有人</span></p><p>[坏](javascript:x)</p>'
+    )
 
 
 def test_a_rate_limit_slides_and_may_block():

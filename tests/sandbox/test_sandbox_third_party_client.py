@@ -38,35 +38,40 @@ def corp(api):
 
 def test_it_gets_a_token_and_reads_customers(corp, truth):
     now = pd.Timestamp(moment(DAY))
-    listed = truth["relations"][lambda r: (r.happened_at <= now)
-                                & ~(r.removed_by_staff_at <= now)]
+    listed = truth["relations"][lambda r: (r.happened_at <= now) & ~(r.removed_by_staff_at <= now)]
 
     staff = corp.external_contact.get_follow_user_list()["follow_user"]
     customers = {user: corp.external_contact.list(user)["external_userid"] for user in staff}
 
     assert corp.access_token
     assert {u: sorted(c) for u, c in customers.items()} == {
-        u: sorted(c) for u, c in listed.groupby("userid").external_userid}
+        u: sorted(c) for u, c in listed.groupby("userid").external_userid
+    }
     detail = corp.external_contact.get(customers[staff[0]][0])
     assert detail["follow_user"][0]["userid"] in staff
-    batch = corp.post("externalcontact/batch/get_by_user",
-                      data={"userid_list": staff[:1], "limit": 100})
-    assert [c["external_contact"]["external_userid"] for c in batch["external_contact_list"]] \
-        == customers[staff[0]][:100]
+    batch = corp.post(
+        "externalcontact/batch/get_by_user", data={"userid_list": staff[:1], "limit": 100}
+    )
+    assert [
+        c["external_contact"]["external_userid"] for c in batch["external_contact_list"]
+    ] == customers[staff[0]][:100]
 
 
 def test_it_reads_behaviour_and_group_statistics(corp, truth):
     staff = corp.external_contact.get_follow_user_list()["follow_user"]
 
     behaviour = corp.external_contact.get_user_behavior_data(
-        staff, seconds("2026-04-01"), seconds("2026-04-10"))["behavior_data"]
+        staff, seconds("2026-04-01"), seconds("2026-04-10")
+    )["behavior_data"]
     groups = corp.external_contact_group_chat.statistic(
-        seconds("2026-04-10"), seconds("2026-04-10"), owner_userid_list=staff)
+        seconds("2026-04-10"), seconds("2026-04-10"), owner_userid_list=staff
+    )
     chats = corp.external_contact_group_chat.list_all(limit=8)
 
     days = truth["staff_days"][lambda s: s.date.astype(str).between("2026-04-01", "2026-04-10")]
     assert [d["new_contact_cnt"] for d in behaviour] == (
-        days.groupby("date").new_contact_cnt.sum().tolist())
+        days.groupby("date").new_contact_cnt.sum().tolist()
+    )
     facts = truth["group_days"][lambda g: g.date.astype(str) == "2026-04-10"]
     shown = {i["owner"]: i["data"]["msg_total"] for i in groups["items"]}
     expected = facts.groupby("owner").msg_total.sum()
@@ -97,13 +102,14 @@ def test_it_names_the_documented_codes(corp, api):
 def test_its_official_account_client_reads_articles(api, truth):
     api.at(DAY)
     account = api.account("wechat_oa", "oa_main")
-    client = OfficialAccountClient(account["options"]["appid"],
-                                   account["credentials"]["secret"])
+    client = OfficialAccountClient(account["options"]["appid"], account["credentials"]["secret"])
     client._http.mount("https://", ToSandbox("https://api.weixin.qq.com", api.url))
     day = truth["articles"].published_date.astype(str)[lambda d: d >= "2026-04-01"].iloc[0]
 
-    answer = client.post("https://api.weixin.qq.com/datacube/getarticletotaldetail",
-                         data={"begin_date": day, "end_date": day})
+    answer = client.post(
+        "https://api.weixin.qq.com/datacube/getarticletotaldetail",
+        data={"begin_date": day, "end_date": day},
+    )
 
     facts = truth["articles"][truth["articles"].published_date.astype(str) == day]
     assert [a["msgid"] for a in answer["list"]] == facts.msgid.tolist()

@@ -17,7 +17,8 @@ def test_ad_cost_and_conversions_of_every_day(api, truth):
     for account in ("20001", "20002"):
         report = pd.DataFrame(api.report(FIRST, LAST, account)["data"]["list"])
         facts = truth["ad_days"][truth["ad_days"].account_id == account].assign(
-            date=lambda f: f.date.astype(str), adgroup_id=lambda f: f.adgroup_id.astype(int))
+            date=lambda f: f.date.astype(str), adgroup_id=lambda f: f.adgroup_id.astype(int)
+        )
         key = ["date", "adgroup_id", "site_set"]
         shown = report.set_index(key).sort_index()
         expected = facts.set_index(key).sort_index()
@@ -35,8 +36,9 @@ def test_every_order_and_its_price(api, truth):
 
     facts = truth["orders"].set_index("order_id")
     assert ids == facts.index.tolist()
-    paid = sum(d["price_info"]["order_price"] for d in prices.values()
-               if d["pay_info"].get("pay_time"))
+    paid = sum(
+        d["price_info"]["order_price"] for d in prices.values() if d["pay_info"].get("pay_time")
+    )
     assert paid == facts[facts.paid_at.notna()].order_price_fen.sum() > 0
 
 
@@ -46,16 +48,24 @@ def test_first_adds_per_day(api, truth):
     for day in days_between("2026-04-01", "2026-04-10"):
         api.at(day)
         for pair in api.customers():
-            who, when = (pair["external_contact"]["external_userid"],
-                         pair["follow_info"]["createtime"])
+            who, when = (
+                pair["external_contact"]["external_userid"],
+                pair["follow_info"]["createtime"],
+            )
             firsts[who] = min(when, firsts.get(who, when))
 
     facts = truth["persons"]
     known = facts[facts.happened_at <= pd.Timestamp(api.now)]
-    expected = dict(zip(known.external_userid,
-                        (known.happened_at.astype("int64") // 10**3).tolist(), strict=True))
-    removed = set(truth["relations"][truth["relations"].removed_by_staff_at.notna()]
-                  .external_userid)
+    expected = dict(
+        zip(
+            known.external_userid,
+            (known.happened_at.astype("int64") // 10**3).tolist(),
+            strict=True,
+        )
+    )
+    removed = set(
+        truth["relations"][truth["relations"].removed_by_staff_at.notna()].external_userid
+    )
     assert len(firsts) > 400
     shown = {w: t for w, t in firsts.items() if w not in removed}
     assert shown == {w: t for w, t in expected.items() if w not in removed}
@@ -80,5 +90,6 @@ def test_every_row_says_when_it_became_visible(truth):
         assert len(frame) > 0, name
         assert frame.visible_at.notna().all(), name
         assert str(frame.visible_at.dt.tz) == "UTC", name
-        assert "happened_at" in frame or "date" in frame or any(
-            c.endswith("_date") for c in frame), name
+        assert (
+            "happened_at" in frame or "date" in frame or any(c.endswith("_date") for c in frame)
+        ), name

@@ -16,8 +16,7 @@ def test_a_token_stays_the_same_while_it_is_valid_and_then_expires(api):
     first = api.corp_token()
     api.at(f"{DAY}T11:59")
     assert api.corp_token() == first
-    assert code(api.get("/cgi-bin/externalcontact/get_follow_user_list",
-                        access_token=first)) == 0
+    assert code(api.get("/cgi-bin/externalcontact/get_follow_user_list", access_token=first)) == 0
 
     api.at(f"{DAY}T12:00")
 
@@ -26,9 +25,15 @@ def test_a_token_stays_the_same_while_it_is_valid_and_then_expires(api):
     assert api.corp_token() != first
 
 
-@pytest.mark.parametrize(("query", "expected"), [
-    ({}, 41002), ({"corpid": "ww1"}, 41004), ({"corpid": "ww1", "corpsecret": "x"}, 40013),
-    ({"corpid": "wwsandbox0000000001", "corpsecret": "wrong"}, 40001)])
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, 41002),
+        ({"corpid": "ww1"}, 41004),
+        ({"corpid": "ww1", "corpsecret": "x"}, 40013),
+        ({"corpid": "wwsandbox0000000001", "corpsecret": "wrong"}, 40001),
+    ],
+)
 def test_a_wrong_secret_gives_no_token(api, query, expected):
     answer = api.get("/cgi-bin/gettoken", **query)
 
@@ -53,13 +58,13 @@ def test_customers_are_those_of_the_truth_page_by_page(api, truth):
     api.at(DAY)
     relations = truth["relations"]
     now = pd.Timestamp(api.now)
-    listed = relations[(relations.happened_at <= now)
-                       & ~(relations.removed_by_staff_at <= now)]
+    listed = relations[(relations.happened_at <= now) & ~(relations.removed_by_staff_at <= now)]
 
     found = api.customers(limit=37)
 
-    pairs = {(c["external_contact"]["external_userid"], c["follow_info"]["userid"]): c
-             for c in found}
+    pairs = {
+        (c["external_contact"]["external_userid"], c["follow_info"]["userid"]): c for c in found
+    }
     assert len(found) == len(pairs) == len(listed) > 100
     for row in listed.itertuples():
         info = pairs[row.external_userid, row.userid]["follow_info"]
@@ -70,9 +75,12 @@ def test_customers_are_those_of_the_truth_page_by_page(api, truth):
             assert info["state"].split(":")[0] == row.channel_id
             assert len(info["state"]) <= 30
     people = {c["external_contact"]["external_userid"] for c in found}
-    with_unionid = {c["external_contact"]["external_userid"] for c in found
-                    if "unionid" in c["external_contact"]}
-    assert .9 < len(with_unionid) / len(people) < .99
+    with_unionid = {
+        c["external_contact"]["external_userid"]
+        for c in found
+        if "unionid" in c["external_contact"]
+    }
+    assert 0.9 < len(with_unionid) / len(people) < 0.99
 
 
 def test_a_customer_who_left_stays_in_the_list_and_one_whom_staff_deleted_goes(api, truth):
@@ -91,10 +99,15 @@ def test_page_size_is_clamped_to_100_and_the_default_is_50(api):
     api.at(DAY)
     users = api.staff()
 
-    assert len(api.corp("batch/get_by_user", {"userid_list": users, "limit": 1000})[
-        "external_contact_list"]) == 100
-    assert len(api.corp("batch/get_by_user", {"userid_list": users})[
-        "external_contact_list"]) == 50
+    assert (
+        len(
+            api.corp("batch/get_by_user", {"userid_list": users, "limit": 1000})[
+                "external_contact_list"
+            ]
+        )
+        == 100
+    )
+    assert len(api.corp("batch/get_by_user", {"userid_list": users})["external_contact_list"]) == 50
 
 
 def test_a_cursor_is_only_good_for_its_own_filter(api):
@@ -118,7 +131,8 @@ def test_details_of_one_customer_name_every_staff_member(api, truth):
 
     assert detail["external_contact"]["external_userid"] == who
     assert {f["userid"] for f in detail["follow_user"]} == set(
-        both.userid[both.external_userid == who])
+        both.userid[both.external_userid == who]
+    )
     assert detail["follow_user"][0]["tags"][0]["tag_id"]
     assert code(api.corp("get", external_userid="wmunknown")) == 40096
     assert code(api.corp("get")) == 41035
@@ -134,15 +148,20 @@ def test_behaviour_equals_the_truth_and_several_members_give_one_series(api, tru
     facts = truth["staff_days"]
     facts = facts[(facts.date.astype(str) >= days[0]) & (facts.date.astype(str) <= days[1])]
     assert [d["stat_time"] for d in whole] == [seconds(d) for d in days_between(*days)]
-    for name in ("new_apply_cnt", "new_contact_cnt", "chat_cnt", "message_cnt",
-                 "negative_feedback_cnt"):
+    for name in (
+        "new_apply_cnt",
+        "new_contact_cnt",
+        "chat_cnt",
+        "message_cnt",
+        "negative_feedback_cnt",
+    ):
         assert [d[name] for d in whole] == facts.groupby("date")[name].sum().tolist()
         assert [d[name] for d in one] == facts[facts.userid == users[0]][name].tolist()
     busy = facts[facts.date.astype(str) == days[0]]
     assert whole[0]["reply_percentage"] == pytest.approx(
-        100 * busy.answered.sum() / busy.started_by_customer.sum(), abs=.01)
-    assert whole[0]["avg_reply_time"] == round(
-        busy.reply_seconds.sum() / busy.answered.sum() / 60)
+        100 * busy.answered.sum() / busy.started_by_customer.sum(), abs=0.01
+    )
+    assert whole[0]["avg_reply_time"] == round(busy.reply_seconds.sum() / busy.answered.sum() / 60)
 
 
 def test_a_day_without_chats_has_zeros_and_no_reply_fields(api, truth):
@@ -159,8 +178,10 @@ def test_a_day_without_chats_has_zeros_and_no_reply_fields(api, truth):
 def test_before_six_in_the_morning_yesterday_holds_only_its_date(api):
     api.at(f"{DAY}T05:59")
     early = api.behaviour(api.staff(), "2026-03-19", DAY)
-    groups = api.corp("groupchat/statistic_group_by_day", {
-        "owner_filter": {"userid_list": api.staff()}, "day_begin_time": seconds("2026-03-19")})
+    groups = api.corp(
+        "groupchat/statistic_group_by_day",
+        {"owner_filter": {"userid_list": api.staff()}, "day_begin_time": seconds("2026-03-19")},
+    )
     api.at(f"{DAY}T06:00")
     ready = api.behaviour(api.staff(), "2026-03-19", DAY)
 
@@ -174,8 +195,11 @@ def test_a_revised_staff_day_changes_once(api, truth):
     row = truth["staff_days"].dropna(subset="revised_at").iloc[0]
     day, shown = str(row.date), []
     for offset in (-60, 0, 3600):
-        api.at((row.revised_at.tz_convert("Asia/Shanghai")
-                + pd.Timedelta(seconds=offset)).strftime("%Y-%m-%dT%H:%M:%S"))
+        api.at(
+            (row.revised_at.tz_convert("Asia/Shanghai") + pd.Timedelta(seconds=offset)).strftime(
+                "%Y-%m-%dT%H:%M:%S"
+            )
+        )
         shown.append(api.behaviour([row.userid], day, day)[0])
 
     assert shown[0]["message_cnt"] == row.initial_message_cnt
@@ -184,10 +208,17 @@ def test_a_revised_staff_day_changes_once(api, truth):
     assert shown[1]["message_cnt"] == row.message_cnt
 
 
-@pytest.mark.parametrize(("start", "end", "expected"), [
-    ("2026-03-01", "2026-03-30", 0), ("2026-03-01", "2026-03-31", 600018),
-    ("2026-03-02", "2026-03-01", 600018), ("2025-10-01", "2025-10-02", 600018),
-    ("2026-04-14", "2026-04-15", 0), ("2026-04-15", "2026-04-16", 600018)])
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("2026-03-01", "2026-03-30", 0),
+        ("2026-03-01", "2026-03-31", 600018),
+        ("2026-03-02", "2026-03-01", 600018),
+        ("2025-10-01", "2025-10-02", 600018),
+        ("2026-04-14", "2026-04-15", 0),
+        ("2026-04-15", "2026-04-16", 600018),
+    ],
+)
 def test_behaviour_windows(api, start, end, expected):
     api.at("2026-04-15")
     body = {"userid": api.staff()[:1], "start_time": seconds(start), "end_time": seconds(end)}
@@ -213,15 +244,19 @@ def test_milliseconds_and_missing_parameters_are_refused(api):
 def test_group_statistics_equal_the_truth_and_refuse_today(api, truth):
     api.at("2026-04-15")
     owners = truth["group_days"].owner.unique().tolist()
-    body = {"owner_filter": {"userid_list": owners}, "day_begin_time": seconds("2026-04-01"),
-            "day_end_time": seconds("2026-04-14")}
+    body = {
+        "owner_filter": {"userid_list": owners},
+        "day_begin_time": seconds("2026-04-01"),
+        "day_end_time": seconds("2026-04-14"),
+    }
 
     items = api.corp("groupchat/statistic_group_by_day", body)["items"]
     by_owner = api.corp("groupchat/statistic", body)
 
     facts = truth["group_days"]
-    facts = facts[(facts.date.astype(str) >= "2026-04-01")
-                  & (facts.date.astype(str) <= "2026-04-14")]
+    facts = facts[
+        (facts.date.astype(str) >= "2026-04-01") & (facts.date.astype(str) <= "2026-04-14")
+    ]
     for name in ("new_member_cnt", "member_total", "member_has_msg", "msg_total"):
         assert [i["data"][name] for i in items] == facts.groupby("date")[name].sum().tolist()
     assert [i["data"]["chat_total"] for i in items] == facts.groupby("date").size().tolist()
@@ -230,8 +265,9 @@ def test_group_statistics_equal_the_truth_and_refuse_today(api, truth):
     last = facts[facts.date.astype(str) == "2026-04-14"]
     assert sum(i["data"]["member_total"] for i in by_owner["items"]) == last.member_total.sum()
 
-    today = api.corp("groupchat/statistic_group_by_day",
-                     body | {"day_end_time": seconds("2026-04-15")})
+    today = api.corp(
+        "groupchat/statistic_group_by_day", body | {"day_end_time": seconds("2026-04-15")}
+    )
     assert (code(today), today["items"]) == (600018, [])
     no_filter = {k: v for k, v in body.items() if k != "owner_filter"}
     assert code(api.corp("groupchat/statistic_group_by_day", no_filter)) == 40063

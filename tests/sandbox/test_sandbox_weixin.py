@@ -10,8 +10,11 @@ OA = "/datacube/getarticletotaldetail"
 def test_a_new_plain_token_kills_the_one_before_and_a_stable_one_does_not(api):
     api.at("2026-04-15")
     app = api.account("wechat_oa", "oa_main")
-    query = {"grant_type": "client_credential", "appid": app["options"]["appid"],
-             "secret": app["credentials"]["secret"]}
+    query = {
+        "grant_type": "client_credential",
+        "appid": app["options"]["appid"],
+        "secret": app["credentials"]["secret"],
+    }
     body = {"begin_date": "2026-04-10", "end_date": "2026-04-10"}
     first = api.get("/cgi-bin/token", **query)["access_token"]
     assert "list" in api.post(OA, body, access_token=first)
@@ -33,12 +36,16 @@ def test_a_new_plain_token_kills_the_one_before_and_a_stable_one_does_not(api):
     assert api.post(OA, body, access_token=stable["access_token"])["errcode"] == 42001
 
 
-@pytest.mark.parametrize(("change", "expected"), [
-    ({"appid": "wxother"}, 40013), ({"secret": "wrong"}, 40125)])
+@pytest.mark.parametrize(
+    ("change", "expected"), [({"appid": "wxother"}, 40013), ({"secret": "wrong"}, 40125)]
+)
 def test_wrong_app_credentials_are_refused(api, change, expected):
     app = api.account("wechat_oa", "oa_main")
-    query = {"grant_type": "client_credential", "appid": app["options"]["appid"],
-             "secret": app["credentials"]["secret"]}
+    query = {
+        "grant_type": "client_credential",
+        "appid": app["options"]["appid"],
+        "secret": app["credentials"]["secret"],
+    }
 
     assert api.get("/cgi-bin/token", **(query | change))["errcode"] == expected
 
@@ -72,8 +79,8 @@ def test_articles_follow_the_curve_of_the_world(truth):
     days = truth["article_days"]
     known = days.read_user.groupby(days.groupby("msgid").cumcount()).sum()
 
-    for stat_day, share in ((0, .55), (1, .72), (2, .81), (3, .87), (4, .91), (6, .95)):
-        assert known[stat_day] / known[29] == pytest.approx(share, abs=.015)
+    for stat_day, share in ((0, 0.55), (1, 0.72), (2, 0.81), (3, 0.87), (4, 0.91), (6, 0.95)):
+        assert known[stat_day] / known[29] == pytest.approx(share, abs=0.015)
 
 
 def test_yesterday_is_not_computed_before_eight(api):
@@ -106,8 +113,7 @@ def test_refusals_of_the_article_endpoint(api):
 def test_orders_are_listed_by_creation_and_described_in_fen(api, truth):
     api.at("2026-05-20")  # everything that happens to the orders of March has happened
     orders = truth["orders"].set_index("order_id")
-    wanted = orders[orders.created_date.astype(str).isin(days_between("2026-03-10",
-                                                                      "2026-03-16"))]
+    wanted = orders[orders.created_date.astype(str).isin(days_between("2026-03-10", "2026-03-16"))]
 
     ids = api.order_ids("2026-03-10", "2026-03-17", page_size=7)
 
@@ -117,25 +123,44 @@ def test_orders_are_listed_by_creation_and_described_in_fen(api, truth):
         order = api.store("get", {"order_id": order_id})["order"]
         fact = wanted.loc[order_id]
         price = order["order_detail"]["price_info"]
-        assert (price["order_price"], price["product_price"], price["freight"],
-                price["discounted_price"]) == (fact.order_price_fen, fact.product_price_fen,
-                                               fact.freight_fen, fact.discounted_price_fen)
+        assert (
+            price["order_price"],
+            price["product_price"],
+            price["freight"],
+            price["discounted_price"],
+        ) == (
+            fact.order_price_fen,
+            fact.product_price_fen,
+            fact.freight_fen,
+            fact.discounted_price_fen,
+        )
         assert order["create_time"] == int(fact.happened_at.timestamp())
         assert order["openid"] == fact.openid
         assert order.get("unionid") == (None if pd.isna(fact.unionid) else fact.unionid)
         pay = order["order_detail"]["pay_info"]
         assert pay.get("pay_time") == (
-            None if pd.isna(fact.paid_at) else int(fact.paid_at.timestamp()))
-        expected = (250 if not pd.isna(fact.cancelled_at) else
-                    200 if not pd.isna(fact.refunded_at) else 100)
+            None if pd.isna(fact.paid_at) else int(fact.paid_at.timestamp())
+        )
+        expected = (
+            250 if not pd.isna(fact.cancelled_at) else 200 if not pd.isna(fact.refunded_at) else 100
+        )
         assert order["status"] == expected
 
 
 def test_an_order_lives_through_its_states_and_each_bumps_its_update_time(api, truth):
-    order = truth["orders"].dropna(subset=["refunded_at", "shipped_at"]).query(
-        "refund_asked_at > shipped_at").iloc[0]
-    steps = [(order.happened_at, 10, 0), (order.paid_at, 20, 0), (order.shipped_at, 30, 0),
-             (order.refund_asked_at, None, 1), (order.refunded_at, 200, 0)]
+    order = (
+        truth["orders"]
+        .dropna(subset=["refunded_at", "shipped_at"])
+        .query("refund_asked_at > shipped_at")
+        .iloc[0]
+    )
+    steps = [
+        (order.happened_at, 10, 0),
+        (order.paid_at, 20, 0),
+        (order.shipped_at, 30, 0),
+        (order.refund_asked_at, None, 1),
+        (order.refunded_at, 200, 0),
+    ]
     for when, status, on_aftersale in steps:
         api.at(when.ceil("s").tz_convert("Asia/Shanghai").strftime("%Y-%m-%dT%H:%M:%S"))
         day = str(api.now.date())
@@ -145,8 +170,9 @@ def test_an_order_lives_through_its_states_and_each_bumps_its_update_time(api, t
         if status:
             assert shown["status"] == status
         window = {"start_time": seconds(day), "end_time": seconds(day) + 86_399}
-        listed = api.store("list/get", {"update_time_range": window, "page_size": 100,
-                                        "next_key": ""})["order_id_list"]
+        listed = api.store(
+            "list/get", {"update_time_range": window, "page_size": 100, "next_key": ""}
+        )["order_id_list"]
         assert order.order_id in listed
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sandbox.dump import dump
-from sandbox.parameters import CHANNEL_IDS, CONVERSION_CURVE, FUNNEL_CURVE, size_named
+from sandbox.parameters import CHANNEL_IDS, size_named
 from sandbox.timeline import DAY_MS, NEVER_MS
 from sandbox.world import generate
 from siyu.errors import UsageError
@@ -26,12 +26,16 @@ def digest(folder) -> dict[str, str]:
 
 def test_one_seed_is_one_world_to_the_byte_in_any_process_and_time_zone(world, tmp_path):
     dump(world, tmp_path / "here")
-    program = ("import sys, pathlib\nfrom sandbox.dump import dump\n"
-               "from sandbox.parameters import size_named\nfrom sandbox.world import generate\n"
-               "dump(generate(size_named('small'), 7), pathlib.Path(sys.argv[1]))")
-    subprocess.run([sys.executable, "-c", program, str(tmp_path / "there")], check=True,
-                   env={**os.environ, "TZ": "America/New_York", "PYTHONHASHSEED": "99",
-                        "LC_ALL": "C"})
+    program = (
+        "import sys, pathlib\nfrom sandbox.dump import dump\n"
+        "from sandbox.parameters import size_named\nfrom sandbox.world import generate\n"
+        "dump(generate(size_named('small'), 7), pathlib.Path(sys.argv[1]))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "there")],
+        check=True,
+        env={**os.environ, "TZ": "America/New_York", "PYTHONHASHSEED": "99", "LC_ALL": "C"},
+    )
 
     assert len(digest(tmp_path / "here")) == 10
     assert digest(tmp_path / "there") == digest(tmp_path / "here")
@@ -47,16 +51,22 @@ def test_another_seed_is_another_world(world):
 def test_the_demo_world_has_the_agreed_volumes(demo):
     events = demo.page_events
     day = (events.event_ms - demo.calendar.start_ms) // DAY_MS
-    views = np.array([np.bincount(day[(events.channel == c) & (events.event_type == 0)],
-                                  minlength=120) for c in range(len(CHANNEL_IDS))])
-    adds = np.bincount(np.maximum((demo.persons.first_add_ms - demo.calendar.start_ms)
-                                  // DAY_MS, -1) + 1, minlength=121)[1:]
+    views = np.array(
+        [
+            np.bincount(day[(events.channel == c) & (events.event_type == 0)], minlength=120)
+            for c in range(len(CHANNEL_IDS))
+        ]
+    )
+    adds = np.bincount(
+        np.maximum((demo.persons.first_add_ms - demo.calendar.start_ms) // DAY_MS, -1) + 1,
+        minlength=121,
+    )[1:]
     paid = demo.orders.paid_ms < NEVER_MS
     orders = np.bincount((demo.orders.created_ms[paid] - demo.calendar.start_ms) // DAY_MS)
 
     assert len(demo.persons.openid) == len(set(demo.persons.openid)) == 5000
     assert len(demo.staff) == 40
-    assert 2_400 < np.bincount(day).min()
+    assert np.bincount(day).min() > 2_400
     assert np.bincount(day).mean() < 4_000
     assert views[:-1].min() >= 150
     assert views[-1].mean() < 5
@@ -71,10 +81,10 @@ def test_page_events_arrive_after_the_curve_of_the_world(demo):
     delay = (events.visible_ms - demo.calendar.start_ms) // DAY_MS - day
     funnel, quick = events.event_type >= 2, events.event_type < 2
 
-    known = [(delay[funnel] <= d).mean() for d in range(8)]
+    known = [(delay[funnel] <= d).mean() for d in (0, 1, 2, 3, 4, 5, 7)]
 
-    assert np.abs(np.array(known) - FUNNEL_CURVE).max() < .02
-    assert abs((delay[quick] == 0).mean() - .97) < .005
+    assert known == pytest.approx([0.40, 0.52, 0.60, 0.78, 0.92, 0.99, 1.0], abs=0.02)
+    assert abs((delay[quick] == 0).mean() - 0.97) < 0.005
     assert delay[quick].max() == 1
     assert (events.visible_ms > events.event_ms).all()
 
@@ -88,16 +98,16 @@ def test_partners_report_less_on_rest_days(demo):
     per_day = np.bincount(batch, minlength=120)
     rest = demo.calendar.is_rest_day
 
-    assert per_day[rest].mean() < .75 * per_day[~rest].mean()
+    assert per_day[rest].mean() < 0.75 * per_day[~rest].mean()
 
 
 def test_conversions_are_credited_back_after_the_curve_of_the_world(demo):
     ads = demo.ads
     delay = ads.reported_day - ads.request_day
 
-    known = np.array([(delay <= d).mean() for d in range(len(CONVERSION_CURVE))])
+    known = [(delay <= d).mean() for d in (0, 1, 2, 3, 4, 5, 7, 30)]
 
-    assert np.abs(known - CONVERSION_CURVE).max() < .03
+    assert known == pytest.approx([0.45, 0.63, 0.74, 0.82, 0.87, 0.91, 0.95, 1.0], abs=0.03)
     assert delay.max() <= 30
     visible_day = (ads.conversion_visible_ms - demo.calendar.start_ms) // DAY_MS
     assert (visible_day == ads.reported_day).all()
@@ -111,7 +121,7 @@ def test_shares_vary_from_day_to_day_more_than_by_counting_alone(demo):
     total = np.bincount(day, minlength=120)
     share = np.bincount(day, same, minlength=120) / total
 
-    assert share.var() > 1.2 * (.4 * .6 / total).mean()
+    assert share.var() > 1.2 * (0.4 * 0.6 / total).mean()
 
 
 def test_live_stream_posters_convert_to_adds_nearly_twice_as_well_as_articles():
@@ -127,8 +137,8 @@ def test_live_stream_posters_convert_to_adds_nearly_twice_as_well_as_articles():
         clicks = (visits.channel == CHANNEL_IDS.index(channel)) & visits.is_click
         return visits.is_add[clicks].mean()
 
-    assert rate("live_stream") == pytest.approx(.15, abs=.01)
-    assert rate("official_account") == pytest.approx(.08, abs=.01)
+    assert rate("live_stream") == pytest.approx(0.15, abs=0.01)
+    assert rate("official_account") == pytest.approx(0.08, abs=0.01)
 
 
 def test_the_cost_of_a_click_rises_three_percent_a_month(demo):
@@ -136,7 +146,7 @@ def test_the_cost_of_a_click_rises_three_percent_a_month(demo):
     first = ads.cost_fen[:, :30].sum() / ads.clicks[:, :30].sum()
     last = ads.cost_fen[:, 90:].sum() / ads.clicks[:, 90:].sum()
 
-    assert last / first == pytest.approx(1.03 ** (90 / 30.4), rel=.02)
+    assert last / first == pytest.approx(1.03 ** (90 / 30.4), rel=0.02)
 
 
 def test_one_adgroup_starts_in_the_middle_and_a_small_account_has_true_zeros(demo):
@@ -147,7 +157,7 @@ def test_one_adgroup_starts_in_the_middle_and_a_small_account_has_true_zeros(dem
     per_day = np.bincount(ads.request_day[mine], minlength=120)
 
     assert sorted({int(s) for s in starts if s > 10}) == [54]
-    assert (per_day == 0).mean() > .1
+    assert (per_day == 0).mean() > 0.1
     assert per_day.sum() > 0
 
 
@@ -156,8 +166,8 @@ def test_six_percent_of_paid_orders_are_refunded_after_four_days(demo):
     paid, refunded = o.paid_ms < NEVER_MS, o.refunded_ms < NEVER_MS
     wait = (o.refunded_ms - o.paid_ms)[refunded] / DAY_MS
 
-    assert refunded[paid].mean() == pytest.approx(.06, abs=.01)
-    assert np.median(wait) == pytest.approx(4, abs=.5)
+    assert refunded[paid].mean() == pytest.approx(0.06, abs=0.01)
+    assert np.median(wait) == pytest.approx(4, abs=0.5)
     assert not refunded[~paid].any()
 
 
@@ -168,15 +178,15 @@ def test_interactive_customers_leave_far_less_often(demo):
     new = demo.persons.first_add_ms >= demo.calendar.start_ms
     lively = demo.persons.is_interactive
 
-    assert lost[new & lively].mean() < .55 * lost[new & ~lively].mean()
+    assert lost[new & lively].mean() < 0.55 * lost[new & ~lively].mean()
 
 
 def test_twelve_percent_of_groups_are_lively_and_the_median_is_quiet(demo):
     g = demo.groups
     rate = g.member_has_msg.sum(axis=1) / np.maximum(g.member_total, 1).sum(axis=1)
 
-    assert (rate > .10).mean() == pytest.approx(.12, abs=.02)
-    assert np.median(rate) < .05
+    assert (rate > 0.10).mean() == pytest.approx(0.12, abs=0.02)
+    assert np.median(rate) < 0.05
 
 
 def test_evening_articles_are_opened_more_and_tutorials_interact_more():
@@ -196,8 +206,8 @@ def test_evening_articles_are_opened_more_and_tutorials_interact_more():
 
     evening = opens[first & (hour == 18)].mean() / opens[first & (hour == 12)].mean()
     tutorial = interacting(a.is_tutorial) / interacting(a.purpose == 1)
-    assert evening == pytest.approx(1.12, abs=.06)
-    assert tutorial == pytest.approx(1.20, abs=.05)
+    assert evening == pytest.approx(1.12, abs=0.06)
+    assert tutorial == pytest.approx(1.20, abs=0.05)
     assert (np.diff(a.known, axis=2) >= 0).all()
 
 
