@@ -53,7 +53,7 @@ class GroupStatistic(Stream):
     Grain:  one row per owner and statistics day; one call per owner, because a call for several
             owners answers with their sum.
     Units:  counts; *_total are states at the end of the day, not sums.
-    Late:   undocumented; asked for from 06:00 of the next day, read again for 3 days.
+    Late:   undocumented; asked for from 06:00 of the next day, read again for 5 days.
     Raises: ApiError 600018 for a day outside yesterday .. 180 days ago.
     """
 
@@ -65,7 +65,7 @@ class GroupStatistic(Stream):
     primary_key = ("owner",)
     measures = ("rows", "msg_total")
     ready_at = time(6)
-    revised_for_days = 3
+    revised_for_days = 5
     max_window_days = 30
     history_days = 180
     # education industry only

@@ -22,7 +22,8 @@ class UserBehavior(Stream):
             members answers with their sum and no key.
     Units:  counts; reply_percentage 0..100, avg_reply_time in minutes (both null without chats).
     Late:   asked for from 06:00 of the next day; earlier, counters are missing from the answer
-            (missing = not ready, never 0). Read again for 3 days, 1 % of staff-days move once.
+            (missing = not ready, never 0). 1 % of staff-days move once in the following days, so
+            each is read again for 5 days.
     Raises: ApiError 600018 for a window over 30 days or older than 180 days.
     """
 
@@ -35,7 +36,7 @@ class UserBehavior(Stream):
     primary_key = ("userid",)
     measures = ("rows", "message_cnt", "new_contact_cnt")
     ready_at = time(6)
-    revised_for_days = 3
+    revised_for_days = 5
     max_window_days = 30
     history_days = 180
     known_fields = frozenset({"stat_time"})

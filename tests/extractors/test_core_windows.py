@@ -62,14 +62,14 @@ def test_the_first_pull_takes_thirty_days_and_not_before_the_account_existed(man
 def test_new_days_and_those_still_revised_are_due(manifest):
     pulled(manifest, BEHAVIOUR, date(2026, 4, 13), days(date(2026, 3, 14), date(2026, 4, 12)))
     assert due_dates(BEHAVIOUR, ACCOUNT, manifest, morning(TODAY)) == days(
-        date(2026, 4, 11), date(2026, 4, 13))
+        date(2026, 4, 9), date(2026, 4, 13))
 
 
 def test_days_that_no_pull_reached_are_caught_up(manifest):
     pulled(manifest, BEHAVIOUR, date(2026, 4, 1), days(date(2026, 3, 2), date(2026, 3, 31)))
     due = due_dates(BEHAVIOUR, ACCOUNT, manifest, morning(TODAY))
-    # the 30th and 31st had not become final, then everything since
-    assert due == days(date(2026, 3, 30), date(2026, 4, 13))
+    # the last four had not become final, then everything since
+    assert due == days(date(2026, 3, 28), date(2026, 4, 13))
 
 
 def test_a_day_not_ready_is_due_again_the_same_day_and_a_whole_one_is_not(manifest):
