@@ -40,7 +40,7 @@ def pull(source: str | None, account: str | None, stream: str | None, as_of: str
     Example:
       siyu pull --source wecom
       siyu pull --source tencent_ads --account 20001 --from 2026-04-01 --to 2026-04-07
-    """
+    """  # noqa: D301 - click wants the backspace character itself
     if (first is None) != (last is None):
         raise UsageError("A window needs both ends", action="give --from and --to, or neither")
     window = (parse_date(first), parse_date(last)) if first and last else None
@@ -62,7 +62,7 @@ def backfill(source: str | None, account: str | None, stream: str | None, as_of:
     \b
     Example:
       siyu backfill --source tencent_ads --from 2026-03-02 --to 2026-03-31
-    """
+    """  # noqa: D301 - click wants the backspace character itself
     _run(source, account, stream, as_of, (parse_date(first), parse_date(last)), as_json)
 
 

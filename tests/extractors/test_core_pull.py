@@ -90,8 +90,7 @@ def live_ids(settings):
 ALL_IDS = sorted(f"{number}-{n}" for number in range(4) for n in range(5))
 
 
-@pytest.mark.parametrize("step", ["temporary-1", "written-1", "temporary-3", "written-4",
-                                  "before-manifest", "half-manifest"])
+@pytest.mark.parametrize("step", ["temporary-1", "written-3", "before-manifest", "half-manifest"])
 def test_a_killed_pull_and_its_rerun_land_every_row_once(settings, account, drops, step):
     dead = subprocess.run([sys.executable, "-c", KILLED, step, str(drops), AS_OF.isoformat()],
                           env={**os.environ, "SIYU_HOME": str(settings.root)}, timeout=60)
@@ -158,7 +157,7 @@ def test_a_full_disk_leaves_nothing_behind_and_says_what_to_do(
 def test_another_failure_of_the_disk_is_named_too(settings, account, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(
         PermissionError(errno.EACCES, "Permission denied")))
-    with pytest.raises(SiyuError, match="Permission denied.*can be written to"):
+    with pytest.raises(SiyuError, match=r"Permission denied.*can be written to"):
         pull(settings, account, EVENTS, as_of=AS_OF)
 
 

@@ -1,0 +1,199 @@
+"""Extractors against the sandbox over real HTTP: what the world shows is landed, exactly once."""
+
+import os
+from datetime import date, datetime, timedelta
+
+import pyarrow.parquet as pq
+import pytest
+import requests
+
+from extractors.core.manifest import Manifest
+from extractors.core.privacy import Privacy
+from extractors.core.pull import pull_all
+from siyu.clock import cycle_of
+from siyu.settings import SANDBOX_PSEUDONYM_KEY, Settings
+
+FIRST, CYCLES = date(2026, 3, 20), 4
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A home after some daily cycles, the settings of it, and the truth as rows."""
+    from sandbox.dump import dump
+    from sandbox.parameters import size_named
+    from sandbox.server import start
+    from sandbox.world import generate
+
+    folder = tmp_path_factory.mktemp("against")
+    handle = start(size="small", seed=11, state_dir=folder / "state")
+    old = {name: os.environ.pop(name, None) for name in ("SIYU_HOME", "SIYU_SANDBOX_URL")}
+    try:
+        settings = Settings(home=folder / "home", sandbox_url=handle.url)
+        results = []
+        for number in range(CYCLES):
+            as_of = cycle_of(FIRST + timedelta(number))
+            requests.put(f"{handle.url}/_sandbox/clock", json={"now": as_of.isoformat()},
+                         timeout=30).raise_for_status()
+            results += pull_all(settings, as_of=as_of)
+        dump(generate(size_named("small"), 11), folder / "truth")
+        yield settings, as_of, folder / "truth", results, handle
+    finally:
+        handle.stop()
+        os.environ.update({name: value for name, value in old.items() if value is not None})
+
+
+@pytest.fixture(scope="module")
+def landed(world):
+    settings, as_of = world[:2]
+    manifest = Manifest(settings.landing_address)
+
+    def rows(source, stream):
+        found = []
+        for path in manifest.live_files(source, stream, as_of):
+            day = date.fromisoformat(path.split("event_date=")[1][:10])
+            found += [row | {"event_date": day}
+                      for row in pq.ParquetFile(path).read().to_pylist()]
+        return found
+
+    return rows
+
+
+@pytest.fixture(scope="module")
+def truth(world):
+    _, as_of, folder, *_ = world
+
+    def rows(table):
+        return [row for row in pq.ParquetFile(folder / f"{table}.parquet").read().to_pylist()
+                if row["visible_at"] is not None and row["visible_at"] <= as_of]
+
+    return rows
+
+
+def hidden(clear):
+    return clear and Privacy(SANDBOX_PSEUDONYM_KEY.encode(), None).pseudonym(clear)
+
+
+def test_every_pull_succeeded_and_every_field_is_known(world):
+    results = world[3]
+    assert [str(r.error) for r in results if r.error] == []
+    assert {r.stream for r in results if r.commit and r.commit.unknown_fields} == set()
+    assert {r.stream for r in results if r.commit and r.commit.warnings} == set()
+
+
+def test_every_visible_page_event_is_landed_once(landed, truth):
+    rows = landed("page_events", "page_event")
+    ids = [row["event_id"] for row in rows]
+    assert len(ids) == len(set(ids))
+    assert {(row["event_id"], row["event_date"], row["unionid"]) for row in rows} == {
+        (row["event_id"], row["event_date"], hidden(row["unionid"]))
+        for row in truth("page_events")}
+
+
+def test_page_event_arrivals_count_what_was_visible(world, truth):
+    settings, as_of = world[:2]
+    frame = Manifest(settings.landing_address).arrivals_frame(as_of)
+    frame = frame[frame["source"] == "page_events"]
+    newest = frame.sort_values("pulled_at").groupby(["event_date", "channel", "measure"])["value"]
+    expected: dict = {}
+    for row in truth("page_events"):
+        key = (row["event_date"], row["utm_source"] or "", row["event_type"])
+        expected[key] = expected.get(key, 0) + 1
+    assert {key: value for key, value in newest.last().items() if value} == expected
+
+
+def test_every_order_is_landed_with_its_price_in_fen(landed, truth):
+    newest: dict = {}
+    for row in sorted(landed("wechat_store", "order"), key=lambda r: r["update_time"]):
+        newest[row["order_id"]] = row
+    since = min(row["create_time"] for row in newest.values())
+    expected = {row["order_id"]: row for row in truth("orders") if row["happened_at"] >= since}
+    assert newest.keys() >= expected.keys()
+    assert len(expected) > 50
+    for order_id, row in expected.items():
+        assert newest[order_id]["openid"] == hidden(row["openid"])
+        assert newest[order_id]["product_price"] == row["product_price_fen"]
+
+
+def test_ad_cost_equals_the_truth_to_the_fen_on_both_clocks(landed, truth):
+    expected: dict = {}
+    for row in truth("ad_days"):
+        key = (row["account"], row["date"])
+        expected[key] = expected.get(key, 0) + row["cost_fen"]
+    for stream in ("daily_report_request_time", "daily_report_reporting_time"):
+        cost: dict = {}
+        for row in landed("tencent_ads", stream):
+            key = (row["account_id"], row["event_date"])
+            cost[key] = cost.get(key, 0) + row["cost"]
+        assert len(cost) > 30
+        assert cost == {key: expected[key] for key in cost}
+
+
+def test_control_totals_meet_the_detail(world):
+    totals = [total for result in world[3] if result.source == "tencent_ads" and result.commit
+              for total in result.commit.control_totals]
+    assert len(totals) > 100
+    assert [t for t in totals if t.platform_total != t.detail_total] == []
+
+
+def test_customers_are_those_of_the_world_and_hidden(world, landed, truth):
+    _, as_of = world[:2]
+    rows = [row for row in landed("wecom", "customer")
+            if row["event_date"] == FIRST + timedelta(CYCLES)]
+    expected = {(hidden(row["external_userid"]), row["userid"]) for row in truth("relations")
+                if row["removed_by_staff_at"] is None or row["removed_by_staff_at"] > as_of}
+    assert {(row["external_userid"], row["userid"]) for row in rows} == expected
+    assert len(rows) == len(expected)
+
+
+def test_nothing_secret_or_personal_lies_in_the_landing(world):
+    settings, _, folder, _, handle = world
+    accounts = requests.get(f"{handle.url}/_sandbox/accounts", timeout=10).json()["accounts"]
+    forbidden = {value for account in accounts for value in account["credentials"].values()}
+    for token in (settings.root / "work" / "tokens").glob("*.json"):
+        forbidden.add(__import__("json").loads(token.read_text())["token"])
+    people = pq.ParquetFile(folder / "persons.parquet").read().to_pylist()[:50]
+    forbidden |= {row[key] for row in people for key in ("external_userid", "unionid", "openid")
+                  if row[key]}
+    assert len(forbidden) > 100
+    texts = []
+    for path in (settings.root / "landing").rglob("*"):
+        if path.suffix == ".parquet":
+            texts.append(str(pq.ParquetFile(path).read().to_pylist()))
+        elif path.is_file():
+            texts.append(path.read_text())
+    everything = "\n".join(texts)
+    assert [word for word in forbidden if word in everything] == []
+
+
+def test_a_rerun_of_a_cycle_lands_nothing_more(world):
+    settings, as_of, *_ = world
+    before = Manifest(settings.landing_address).commits()
+    again = pull_all(settings, as_of=as_of)
+    assert [r.error for r in again if r.error] == []
+    assert Manifest(settings.landing_address).commits() == before
+
+
+def test_frozen_behaviour_is_not_ready_and_caught_up_when_it_thaws(world):
+    settings, _, _, _, handle = world
+    url, day = handle.url, FIRST + timedelta(CYCLES)
+    requests.post(f"{url}/_sandbox/faults", timeout=10, json={
+        "source": "wecom", "stream": "user_behavior", "kind": "freeze", "from": day.isoformat(),
+        "days": 2}).raise_for_status()
+    seen = {}
+    for number in range(3):
+        as_of = cycle_of(day + timedelta(number))
+        requests.put(f"{url}/_sandbox/clock", json={"now": as_of.isoformat()},
+                     timeout=30).raise_for_status()
+        [result] = pull_all(settings, as_of=as_of, source="wecom", stream="user_behavior")
+        assert result.error is None
+        seen[number] = result.commit
+    # business days D and D+1 are frozen; the cycle of D+2 has them all
+    assert day in seen[0].not_ready_dates
+    assert {day, day + timedelta(1)} <= set(seen[1].not_ready_dates)
+    assert seen[2].not_ready_dates == ()
+    assert {day + timedelta(n) for n in range(3)} <= set(seen[2].covered_dates)
+
+
+def test_moments_are_aware(world):
+    assert isinstance(world[1], datetime)
+    assert world[1].tzinfo is not None
