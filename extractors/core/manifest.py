@@ -64,6 +64,8 @@ class Commit:
             here and not in covered_dates got no answer at all; in both, an incomplete one.
         rejected_rows: rows that could not be read; they lie under `_quarantine`.
         warnings: what a person should know, each `name: detail`.
+        is_backfill: its window was named by a person; it says nothing about what lies between the
+            last pull and itself.
     """
 
     source: str
@@ -89,6 +91,7 @@ class Commit:
     arrivals: tuple[Arrival, ...] = ()
     rejected_rows: int = 0
     warnings: tuple[str, ...] = ()
+    is_backfill: bool = False
 
     @property
     def window(self) -> tuple[date, date]:
@@ -135,7 +138,8 @@ class Commit:
                                    f["content_hash"]) for f in raw["files"]),
             arrivals=tuple(Arrival(day(a["event_date"]), a["channel"], a["measure"], a["value"])
                            for a in raw["arrivals"]),
-            rejected_rows=raw.get("rejected_rows", 0), warnings=tuple(raw.get("warnings", ())))
+            rejected_rows=raw.get("rejected_rows", 0), warnings=tuple(raw.get("warnings", ())),
+            is_backfill=raw.get("is_backfill", False))
 
 
 class Manifest:

@@ -21,7 +21,7 @@ from extractors.core.privacy import Privacy
 from extractors.core.ratelimit import RateLimiter
 from extractors.core.stream import Kind, Stream
 from extractors.core.tokens import TokenCache
-from extractors.core.windows import check_window, due_dates, due_window
+from extractors.core.windows import check_window, due_dates, due_window, last_followed
 from extractors.registry import select_streams
 from siyu.accounts import Account, load_accounts, pseudonym_key, select
 from siyu.calendar import aware, days
@@ -175,9 +175,10 @@ def _pull(settings: Settings, account: Account, stream: Stream, manifest: Manife
     if done := next((c for c in earlier if c.run_id == run_id), None):
         return done
     limiter = RateLimiter(settings.work("limits", "_").parent, clock.wall, clock.sleep)
+    last = last_followed(c for c in earlier if c.pulled_at < as_of)
     context = PullContext(
         stream=stream, account=account, dates=dates, is_explicit=is_explicit,
-        since=earlier[-1].pulled_at - OVERLAP if earlier and not is_explicit else None,
+        since=last.pulled_at - OVERLAP if last and not is_explicit else None,
         commits=earlier, clock=clock, manifest=manifest, landing=landing,
         privacy=Privacy(_key(settings), settings.root / "vault" / "ids.sqlite"),
         limiter=limiter, tokens=_tokens(settings))
@@ -231,7 +232,7 @@ def _commit(context: PullContext, run_id: str, files: list) -> Commit:
         not_ready_dates=tuple(sorted(context.unanswered | context.incomplete)),
         control_totals=tuple(context.control_totals), inputs=tuple(context.inputs),
         files=tuple(files), arrivals=tuple(arrivals), rejected_rows=context.rejected_rows,
-        warnings=tuple(context.warnings))
+        warnings=tuple(context.warnings), is_backfill=context.is_explicit)
 
 
 def _arrivals(stream: Stream, table: pa.Table, covered: set[date],

@@ -61,7 +61,8 @@ def due_dates(stream: Stream, account: Account, manifest: Manifest,
         return [] if done else [today]
     first_pull = newest - timedelta(FIRST_PULL_DAYS - 1)
     if stream.kind == Kind.EVENT:
-        start = business_date(commits[-1].pulled_at) if commits else first_pull
+        last = last_followed(commits)
+        start = business_date(last.pulled_at) if last else first_pull
         return days(max(start, oldest or start), newest)
     newest_of, delays, unready = _report_state(commits)
     answered = newest_of.keys() | unready
@@ -152,6 +153,11 @@ def check_window(stream: Stream, account: Account, first: date, last: date,
     if first < oldest:
         raise UsageError(f"The source keeps this stream from {oldest} on", where=where,
                          action=f"start the window with --from {oldest} or later")
+
+
+def last_followed(commits: Iterable[Commit]) -> Commit | None:
+    """The newest pull that followed on from the one before it; a backfill does not."""
+    return next((c for c in reversed(list(commits)) if not c.is_backfill), None)
 
 
 def _report_state(commits: Iterable[Commit]) -> tuple[dict[date, date], dict[date, int], set]:

@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from responses.matchers import json_params_matcher, query_param_matcher
@@ -281,7 +281,3 @@ def test_a_second_snapshot_of_a_day_is_not_due(wecom, run):
     run("wecom", "follow_user")
     commit, _ = run("wecom", "follow_user", as_of=AS_OF + timedelta(hours=2))
     assert commit is None
-
-
-def test_dates_are_typed():
-    assert isinstance(TODAY, date)

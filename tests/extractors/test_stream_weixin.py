@@ -176,6 +176,16 @@ def test_orders_follow_on_by_time_of_change_with_an_hour_of_overlap(weixin, run)
     assert ranges == [{"start_time": seconds(since) - 3600, "end_time": seconds(AS_OF)}]
 
 
+def test_a_backfill_between_two_pulls_hides_no_change_from_the_second(weixin, run):
+    orders(weixin)
+    run("wechat_store", "order", as_of=AS_OF - timedelta(2))
+    run("wechat_store", "order", as_of=AS_OF - timedelta(hours=3),
+        window=(YESTERDAY - timedelta(9), YESTERDAY - timedelta(8)))
+    run("wechat_store", "order")
+    asked = [json.loads(call.request.body) for call in weixin.calls if "/list/" in call.request.url]
+    assert asked[-1]["update_time_range"]["start_time"] == seconds(AS_OF - timedelta(2)) - 3600
+
+
 def test_no_window_of_change_exceeds_seven_days_and_none_leaves_a_gap(weixin, run):
     orders(weixin)
     run("wechat_store", "order")
