@@ -21,7 +21,7 @@
     {%- elif affected | length == 0 -%}
         false
     {%- else -%}
-        {{ column }} between date '{{ affected | min }}' - {{ days }} and date '{{ affected | max }}'
+        {{ column }} between date '{{ affected | min }}' - ({{ days }}) and date '{{ affected | max }}'
     {%- endif -%}
 {%- endmacro %}
 

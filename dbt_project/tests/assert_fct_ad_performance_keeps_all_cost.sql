@@ -8,7 +8,9 @@ staging as (
     from {{ ref('stg_tencent_ads__daily_reports_by_request_time') }}
 )
 
-select fact.total, staging.total as expected
+select
+    fact.total,
+    staging.total as expected
 from fact
 cross join staging
 where fact.total is distinct from staging.total

@@ -8,7 +8,9 @@ staging as (
     where paid_at is not null
 )
 
-select fact.total, staging.total as expected
+select
+    fact.total,
+    staging.total as expected
 from fact
 cross join staging
 where fact.total is distinct from staging.total

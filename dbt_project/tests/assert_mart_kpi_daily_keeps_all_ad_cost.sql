@@ -14,7 +14,10 @@ fact as (
     where report_date < {{ as_of_date() }}
 )
 
-select mart.period, mart.total, fact.total as expected
+select
+    mart.period,
+    mart.total,
+    fact.total as expected
 from mart
 cross join fact
 where coalesce(mart.total, 0) is distinct from coalesce(fact.total, 0)

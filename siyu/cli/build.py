@@ -16,9 +16,10 @@ from siyu.settings import Settings
 @click.option("--tests/--no-tests", "with_tests", default=True, help="Run the data tests [yes].")
 @json_option
 @reports_errors
-def build(as_of: str | None, select: str | None, full_refresh: bool, with_tests: bool,
-          as_json: bool) -> None:
-    """Build facts and marts for the business days that the pulls since the last build touched.
+def build(
+    as_of: str | None, select: str | None, full_refresh: bool, with_tests: bool, as_json: bool
+) -> None:
+    r"""Build facts and marts for the business days that the pulls since the last build touched.
 
     \b
     Example:
@@ -30,16 +31,32 @@ def build(as_of: str | None, select: str | None, full_refresh: bool, with_tests:
 
     moment = parse_moment(as_of) if as_of else datetime.now(UTC)
     result = build_warehouse(
-        Settings(), as_of=moment, select=select, full_refresh=full_refresh, with_tests=with_tests,
-        on_progress=None if as_json else _show)
+        Settings(),
+        as_of=moment,
+        select=select,
+        full_refresh=full_refresh,
+        with_tests=with_tests,
+        on_progress=None if as_json else _show,
+    )
     if as_json:
-        emit({"models": result.models, "tests": result.tests, "seconds": round(result.seconds, 2),
-              "affected_dates": result.affected_dates, "is_full": result.is_full,
-              "reason": result.reason, "as_of": result.as_of, "failures": result.failures})
+        emit(
+            {
+                "models": result.models,
+                "tests": result.tests,
+                "seconds": round(result.seconds, 2),
+                "affected_dates": result.affected_dates,
+                "is_full": result.is_full,
+                "reason": result.reason,
+                "as_of": result.as_of,
+                "failures": result.failures,
+            }
+        )
         return
     days = "every day" if result.is_full else f"{len(result.affected_dates)} business days"
-    click.echo(f"\r\033[K✓ {result.models} models and {result.tests} tests in "
-               f"{result.seconds:.1f} s; rebuilt {days} ({result.reason})")
+    click.echo(
+        f"\r\033[K✓ {result.models} models and {result.tests} tests in "
+        f"{result.seconds:.1f} s; rebuilt {days} ({result.reason})"
+    )
 
 
 @click.command()
@@ -48,7 +65,7 @@ def build(as_of: str | None, select: str | None, full_refresh: bool, with_tests:
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @reports_errors
 def query(sql: str, as_json: bool, as_csv: bool) -> None:
-    """Ask the published marts, read-only.
+    r"""Ask the published marts, read-only.
 
     \b
     Example:

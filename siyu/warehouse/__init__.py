@@ -8,9 +8,14 @@ if TYPE_CHECKING:
 
 __all__ = ["LAYERS", "BuildResult", "build", "connect", "last_build_at", "query"]
 
-_HOMES = {"LAYERS": "builder", "BuildResult": "builder", "build": "builder",
-          "last_build_at": "builder",
-          "connect": "database", "query": "database"}
+_HOMES = {
+    "LAYERS": "builder",
+    "BuildResult": "builder",
+    "build": "builder",
+    "last_build_at": "builder",
+    "connect": "database",
+    "query": "database",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -42,9 +42,15 @@ class Affected:
     dates: list[date]
 
 
-def find_affected(connection: duckdb.DuckDBPyConnection, manifest: Manifest,
-                  commits: list[Commit], states: list[LayerState | None], *,
-                  as_of: datetime, code: str) -> Affected:
+def find_affected(
+    connection: duckdb.DuckDBPyConnection,
+    manifest: Manifest,
+    commits: list[Commit],
+    states: list[LayerState | None],
+    *,
+    as_of: datetime,
+    code: str,
+) -> Affected:
     """What changed between the last good builds of the layers and now.
 
     Args:
@@ -69,17 +75,24 @@ def find_affected(connection: duckdb.DuckDBPyConnection, manifest: Manifest,
     adds = changed.adds()
     touches = changed.touch_days() | adds
     engagement = page_events | orders
-    conversions = (page_events | changed.pay_days() | adds
-                   | _reaching(touches, ATTRIBUTION_DAYS, business_date(as_of)))
+    conversions = (
+        page_events
+        | changed.pay_days()
+        | adds
+        | _reaching(touches, ATTRIBUTION_DAYS, business_date(as_of))
+    )
     ads = set().union(*(changed.report_days("tencent_ads", stream) for stream in ADS))
     clocks = {
-        "page_events": page_events, "orders": orders, "adds": adds, "ads": ads,
+        "page_events": page_events,
+        "orders": orders,
+        "adds": adds,
+        "ads": ads,
         "customer_snapshots": changed.file_days("wecom", "customer"),
-        "engagement": engagement, "conversions": conversions,
+        "engagement": engagement,
+        "conversions": conversions,
         "retention": engagement | ended,
     }
-    texts = {clock: sorted(day.isoformat() for day in members)
-             for clock, members in clocks.items()}
+    texts = {clock: sorted(day.isoformat() for day in members) for clock, members in clocks.items()}
     texts["engagement_periods"] = _periods(engagement | ended, business_date(as_of))
     moved = page_events | orders | adds | ads
     return Affected(False, f"{len(new)} new pulls", texts, sorted(moved))
@@ -90,8 +103,9 @@ def first_date(commits: Iterable[Commit]) -> date | None:
     return min((day for commit in commits for day in commit.covered_dates), default=None)
 
 
-def _why_all(commits: list[Commit], states: list[LayerState | None], as_of: datetime,
-             code: str) -> str:
+def _why_all(
+    commits: list[Commit], states: list[LayerState | None], as_of: datetime, code: str
+) -> str:
     if any(state is None for state in states):
         return "nothing was built before"
     if any(state.code != code for state in states):
@@ -107,32 +121,48 @@ def _why_all(commits: list[Commit], states: list[LayerState | None], as_of: date
 
 
 class _Changes:
-    def __init__(self, connection: duckdb.DuckDBPyConnection, manifest: Manifest,
-                 new: list[Commit], earlier: list[Commit]) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        manifest: Manifest,
+        new: list[Commit],
+        earlier: list[Commit],
+    ) -> None:
         self.connection, self.manifest, self.new, self.earlier = connection, manifest, new, earlier
 
     def file_days(self, source: str, stream: str) -> set[date]:
         """Days of which new rows came in."""
-        return {file.event_date for commit in _of(self.new, source, stream)
-                for file in commit.files}
+        return {
+            file.event_date for commit in _of(self.new, source, stream) for file in commit.files
+        }
 
     def report_days(self, source: str, stream: str) -> set[date]:
         """Days whose newest pull says something else than the one before."""
         before = _content(_of(self.earlier, source, stream))
         after = _content(_of([*self.earlier, *self.new], source, stream))
-        return {day for (account, day), content in after.items()
-                if before.get((account, day)) != content}
+        return {
+            day
+            for (account, day), content in after.items()
+            if before.get((account, day)) != content
+        }
 
     def touch_days(self) -> set[date]:
         """Days of views and clicks that name a channel."""
         return self._dates(
-            "page_events", "page_event", "event_date",
-            "event_type in ('page_view', 'link_click') and coalesce(utm_source, '') <> ''")
+            "page_events",
+            "page_event",
+            "event_date",
+            "event_type in ('page_view', 'link_click') and coalesce(utm_source, '') <> ''",
+        )
 
     def pay_days(self) -> set[date]:
         """Pay days of orders that came in or changed."""
-        return self._dates("wechat_store", "order",
-                           "timezone('Asia/Shanghai', pay_time)::date", "pay_time is not null")
+        return self._dates(
+            "wechat_store",
+            "order",
+            "timezone('Asia/Shanghai', pay_time)::date",
+            "pay_time is not null",
+        )
 
     def adds(self) -> set[date]:
         """Every add day of customers whose rows differ from the last list that was built on.
@@ -150,6 +180,7 @@ class _Changes:
         fresh = reading(self._addresses(new), stream)
         stale = reading(self._addresses(newest.values()), stream)
         identity = "external_userid, unionid, userid, createtime, add_way, state, _account"
+        # file names of our own manifest and column names of our own, no text from outside
         rows = self.connection.execute(f"""
             with fresh as materialized (select distinct {identity} from ({fresh})),
             stale as materialized (select distinct {identity} from ({stale})),
@@ -159,8 +190,8 @@ class _Changes:
             from everything
             where external_userid in (select external_userid from changed)
                 or unionid in (select unionid from changed)
-        """).fetchall()
-        return {day for day, in rows if day}
+        """).fetchall()  # noqa: S608
+        return {day for (day,) in rows if day}
 
     def _dates(self, source: str, stream: str, expression: str, condition: str) -> set[date]:
         files = self._addresses(_of(self.new, source, stream))
@@ -168,12 +199,14 @@ class _Changes:
             return set()
         rows = self.connection.execute(
             f"select distinct {expression} from ({reading(files, get_stream(source, stream))}) "
-            f"where {condition}").fetchall()
-        return {day for day, in rows}
+            f"where {condition}"
+        ).fetchall()
+        return {day for (day,) in rows}
 
     def _addresses(self, commits: Iterable[Commit]) -> list[str]:
-        return [self.manifest.storage.full(file.path) for commit in commits
-                for file in commit.files]
+        return [
+            self.manifest.storage.full(file.path) for commit in commits for file in commit.files
+        ]
 
 
 def _of(commits: list[Commit], source: str, stream: str) -> list[Commit]:
@@ -186,14 +219,19 @@ def _content(commits: list[Commit]) -> dict[tuple[str, date], str]:
         hashes: dict[date, str] = {}
         for file in commit.files:
             hashes[file.event_date] = hashes.get(file.event_date, "") + file.content_hash
-        content.update({(commit.account, day): hashes.get(day, "empty")
-                        for day in commit.covered_dates})
+        content.update(
+            {(commit.account, day): hashes.get(day, "empty") for day in commit.covered_dates}
+        )
     return content
 
 
 def _reaching(affected: set[date], further: int, last: date) -> set[date]:
-    return {day + timedelta(n) for day in affected for n in range(further + 1)
-            if day + timedelta(n) <= last}
+    return {
+        day + timedelta(n)
+        for day in affected
+        for n in range(further + 1)
+        if day + timedelta(n) <= last
+    }
 
 
 def _periods(affected: set[date], today: date) -> list[str]:

@@ -19,8 +19,13 @@ from siyu.warehouse.state import LayerState, code_fingerprint, read_state, write
 
 # a layer is what can be built, judged and remembered on its own
 LAYERS = {
-    "facts": ["path:seeds", "path:models/staging", "path:models/intermediate",
-              "path:models/dimensions", "path:models/facts"],
+    "facts": [
+        "path:seeds",
+        "path:models/staging",
+        "path:models/intermediate",
+        "path:models/dimensions",
+        "path:models/facts",
+    ],
     "marts": ["path:models/metrics", "path:models/observability", "path:models/marts"],
 }
 ALIASES = {"staging+facts": "facts"}
@@ -51,9 +56,15 @@ class BuildResult:
     as_of: datetime | None = None
 
 
-def build(settings: Settings, *, as_of: datetime, select: str | None = None,
-          full_refresh: bool = False, with_tests: bool = True,
-          on_progress: Callable[[int, int, str], None] | None = None) -> BuildResult:
+def build(
+    settings: Settings,
+    *,
+    as_of: datetime,
+    select: str | None = None,
+    full_refresh: bool = False,
+    with_tests: bool = True,
+    on_progress: Callable[[int, int, str], None] | None = None,
+) -> BuildResult:
     """Bring the tables up to what had been pulled at `as_of`.
 
     A layer remembers what it was built on only after it was built whole, so a build that was
@@ -87,21 +98,32 @@ def build(settings: Settings, *, as_of: datetime, select: str | None = None,
                 as_of = _moment_of_facts(states["facts"], as_of)
             commits = _seen(manifest, as_of, states["facts"] if layer == "marts" else None)
             create_landing(connection, manifest, as_of)
-            affected = find_affected(connection, manifest, commits, [states[n] for n in layers],
-                                     as_of=as_of, code=code)
+            affected = find_affected(
+                connection, manifest, commits, [states[n] for n in layers], as_of=as_of, code=code
+            )
         is_full = full_refresh or affected.is_all
-        results = run_dbt(settings, _command(layer, is_full, with_tests),
-                          variables=_variables(affected, as_of, is_full), on_progress=on_progress)
+        results = run_dbt(
+            settings,
+            _command(layer, is_full, with_tests),
+            variables=_variables(affected, as_of, is_full),
+            on_progress=on_progress,
+        )
         if layer in LAYERS or layer is None:
-            seen = LayerState(as_of, code, first_date(commits),
-                              frozenset(commit.document for commit in commits))
+            seen = LayerState(
+                as_of, code, first_date(commits), frozenset(commit.document for commit in commits)
+            )
             with connect(settings, read_only=False) as connection:
                 write_state(connection, layers, seen)
     tests = sum(str(r.node.resource_type) == "test" for r in results)
     return BuildResult(
-        models=len(results) - tests, tests=tests, seconds=time.monotonic() - started,
-        affected_dates=affected.dates, is_full=is_full, as_of=as_of,
-        reason="asked for" if full_refresh else affected.reason)
+        models=len(results) - tests,
+        tests=tests,
+        seconds=time.monotonic() - started,
+        affected_dates=affected.dates,
+        is_full=is_full,
+        as_of=as_of,
+        reason="asked for" if full_refresh else affected.reason,
+    )
 
 
 def last_build_at(settings: Settings) -> datetime | None:
@@ -120,8 +142,11 @@ def _only_build(settings: Settings) -> Iterator[None]:
         with FileLock(settings.work("build.lock"), timeout=0):
             yield
     except Timeout:
-        raise SiyuError("Another build is running", where=str(settings.warehouse),
-                        action="wait until it has ended, then run this again") from None
+        raise SiyuError(
+            "Another build is running",
+            where=str(settings.warehouse),
+            action="wait until it has ended, then run this again",
+        ) from None
 
 
 def _seen(manifest: Manifest, as_of: datetime, facts: LayerState | None) -> list[Commit]:
@@ -131,19 +156,24 @@ def _seen(manifest: Manifest, as_of: datetime, facts: LayerState | None) -> list
     if not commits:
         later = manifest.commits()
         raise SiyuError(
-            f"Nothing had been pulled by {as_of.isoformat()}" if later
+            f"Nothing had been pulled by {as_of.isoformat()}"
+            if later
             else "Nothing has landed yet",
             where=manifest.address,
-            action=f"build as of {later[0].pulled_at.isoformat()} or later" if later
-            else "run `siyu pull` first")
+            action=f"build as of {later[0].pulled_at.isoformat()} or later"
+            if later
+            else "run `siyu pull` first",
+        )
     return commits
 
 
 def _moment_of_facts(facts: LayerState | None, as_of: datetime) -> datetime:
     if facts is None or facts.as_of > as_of:
         known = f"as of {facts.as_of.isoformat()}" if facts else "not at all"
-        raise UsageError(f"The facts are built {known}: marts as of {as_of.isoformat()} cannot "
-                         "stand on them", action="run `siyu build --select facts --as-of …` first")
+        raise UsageError(
+            f"The facts are built {known}: marts as of {as_of.isoformat()} cannot stand on them",
+            action="run `siyu build --select facts --as-of …` first",
+        )
     return facts.as_of
 
 
@@ -161,5 +191,8 @@ def _command(layer: str | None, is_full: bool, with_tests: bool) -> list[str]:
 
 
 def _variables(affected: Affected, as_of: datetime, is_full: bool) -> dict:
-    return {"as_of": as_of.isoformat(), "affected": {} if is_full else affected.clocks,
-            "affected_dates": "all" if is_full else [d.isoformat() for d in affected.dates]}
+    return {
+        "as_of": as_of.isoformat(),
+        "affected": {} if is_full else affected.clocks,
+        "affected_dates": "all" if is_full else [d.isoformat() for d in affected.dates],
+    }

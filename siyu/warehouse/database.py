@@ -22,8 +22,11 @@ def connect(settings: Settings, read_only: bool = True) -> Iterator[duckdb.DuckD
         SiyuError: nothing was built yet, or another process holds the database.
     """
     if read_only and not settings.warehouse.exists():
-        raise SiyuError("Nothing has been built yet", where=str(settings.warehouse),
-                        action="run `siyu build` first")
+        raise SiyuError(
+            "Nothing has been built yet",
+            where=str(settings.warehouse),
+            action="run `siyu build` first",
+        )
     connection = open_database(settings.warehouse, read_only=read_only)
     try:
         yield connection
@@ -39,13 +42,18 @@ def open_database(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     except duckdb.IOException as error:
         text = str(error)
         if "lock" in text.lower():
-            raise SiyuError("The working database is in use by another process", where=str(path),
-                            action="wait until that build or query has ended, then run this "
-                                   f"again ({_holder(text)})") from None
-        raise SiyuError(f"The working database cannot be opened ({_first_line(text)})",
-                        where=str(path),
-                        action="check the disk and the permissions; the file can be deleted, the "
-                               "next build makes it anew from the landing") from None
+            raise SiyuError(
+                "The working database is in use by another process",
+                where=str(path),
+                action="wait until that build or query has ended, then run this "
+                f"again ({_holder(text)})",
+            ) from None
+        raise SiyuError(
+            f"The working database cannot be opened ({_first_line(text)})",
+            where=str(path),
+            action="check the disk and the permissions; the file can be deleted, the "
+            "next build makes it anew from the landing",
+        ) from None
     connection.execute("set timezone = 'UTC'")
     return connection
 
@@ -61,8 +69,11 @@ def query(settings: Settings, sql: str) -> "pd.DataFrame":
         UsageError: the statement is not a query, or is wrong.
     """
     if not settings.published.exists():
-        raise SiyuError("Nothing is published yet", where=str(settings.published),
-                        action="run `siyu build` and `siyu publish` (or `make demo`)")
+        raise SiyuError(
+            "Nothing is published yet",
+            where=str(settings.published),
+            action="run `siyu build` and `siyu publish` (or `make demo`)",
+        )
     with duckdb.connect(str(settings.published), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute("set enable_external_access = false")
@@ -75,14 +86,17 @@ def _fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> "pd.DataFrame":
         statements = connection.extract_statements(sql)
         readable = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
         if len(statements) != 1 or statements[0].type not in readable:
-            raise UsageError("Only one query at a time, and only a reading one",
-                             where=_first_line(sql),
-                             action="start it with select, with, from, describe or show")
+            raise UsageError(
+                "Only one query at a time, and only a reading one",
+                where=_first_line(sql),
+                action="start it with select, with, from, describe or show",
+            )
         return connection.execute(statements[0]).df()
     except duckdb.Error as error:
-        raise UsageError(f"The query failed: {_first_line(str(error))}",
-                         action="`siyu query \"show tables\"` lists the marts, `describe <mart>` "
-                                "its columns") from None
+        raise UsageError(
+            f"The query failed: {_first_line(str(error))}",
+            action='`siyu query "show tables"` lists the marts, `describe <mart>` its columns',
+        ) from None
 
 
 def _holder(text: str) -> str:

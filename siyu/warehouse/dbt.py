@@ -17,8 +17,13 @@ Progress = Callable[[int, int, str], None]
 _PARSED: dict[tuple[str, str], Any] = {}  # (target path, code) -> dbt's parsed project
 
 
-def run_dbt(settings: Settings, command: list[str], *, variables: dict | None = None,
-            on_progress: Progress | None = None) -> list[Any]:
+def run_dbt(
+    settings: Settings,
+    command: list[str],
+    *,
+    variables: dict | None = None,
+    on_progress: Progress | None = None,
+) -> list[Any]:
     """Run one dbt command and return its node results.
 
     The project is parsed apart and without variables: dbt throws its parse cache away whenever a
@@ -33,18 +38,34 @@ def run_dbt(settings: Settings, command: list[str], *, variables: dict | None = 
     from dbt.cli.main import dbtRunner
 
     folder = settings.work("dbt", "logs").parent
-    options = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT),
-               "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"),
-               "--log-level", "none", "--log-level-file", "info", "--no-use-colors", "--quiet",
-               "--no-version-check"]
+    options = [
+        "--project-dir",
+        str(PROJECT),
+        "--profiles-dir",
+        str(PROJECT),
+        "--target-path",
+        str(folder / "target"),
+        "--log-path",
+        str(folder / "logs"),
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "info",
+        "--no-use-colors",
+        "--quiet",
+        "--no-version-check",
+    ]
     log = folder / "logs" / "dbt.log"
     try:
         key = (str(folder), code_fingerprint())
         if key not in _PARSED:
             parsed = dbtRunner().invoke(["parse", *options])
             if not parsed.success:
-                raise SiyuError(f"dbt cannot read the project: {_first_line(parsed.exception)}",
-                                where=str(PROJECT), action=f"correct it; details are in {log}")
+                raise SiyuError(
+                    f"dbt cannot read the project: {_first_line(parsed.exception)}",
+                    where=str(PROJECT),
+                    action=f"correct it; details are in {log}",
+                )
             _PARSED[key] = parsed.result
             _close_log()
         runner = dbtRunner(manifest=_PARSED[key], callbacks=[_teller(on_progress)])
@@ -55,8 +76,11 @@ def run_dbt(settings: Settings, command: list[str], *, variables: dict | None = 
         DuckDBConnectionManager.close_all_connections()
         _close_log()
     if ran.exception is not None:
-        raise SiyuError(f"dbt stopped: {_first_line(ran.exception)}", where=str(log),
-                        action="read the log; run `siyu build` again, it redoes what is missing")
+        raise SiyuError(
+            f"dbt stopped: {_first_line(ran.exception)}",
+            where=str(log),
+            action="read the log; run `siyu build` again, it redoes what is missing",
+        )
     results = list(ran.result.results)
     _raise_first_failure(results, log)
     return results
@@ -71,13 +95,19 @@ def _raise_first_failure(results: list[Any], log: Path) -> None:
     kind = str(first.node.resource_type).replace("_", " ")
     told = f"{first.node.original_file_path}, {log}"
     if kind == "test":
-        action = "the data broke this rule: find the rows with the test's compiled SQL, named in " \
-                 "the log; nothing was published"
+        action = (
+            "the data broke this rule: find the rows with the test's compiled SQL, named in "
+            "the log; nothing was published"
+        )
     else:
-        action = "correct the model or its inputs and run `siyu build` again: it redoes what " \
-                 "is missing"
-    raise SiyuError(f"dbt {kind} {first.node.name} failed{others}: {_reason(first.message)}",
-                    where=told, action=action)
+        action = (
+            "correct the model or its inputs and run `siyu build` again: it redoes what is missing"
+        )
+    raise SiyuError(
+        f"dbt {kind} {first.node.name} failed{others}: {_reason(first.message)}",
+        where=told,
+        action=action,
+    )
 
 
 def _close_log() -> None:
@@ -103,8 +133,12 @@ def _teller(on_progress: Progress | None) -> Callable[[Any], None]:
 def _reason(message: str | None) -> str:
     lines = [line.strip() for line in (message or "no message").splitlines() if line.strip()]
     # dbt's first line only repeats the name of the node
-    return lines[1] if len(lines) > 1 and lines[0].startswith(("Runtime Error", "Compilation Error",
-                                                               "Database Error")) else lines[0]
+    return (
+        lines[1]
+        if len(lines) > 1
+        and lines[0].startswith(("Runtime Error", "Compilation Error", "Database Error"))
+        else lines[0]
+    )
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -45,35 +45,45 @@ def read_state(connection: duckdb.DuckDBPyConnection, layer: str) -> LayerState 
     """The layer's last good build, or None where it never was built."""
     known = connection.execute(
         "select count(*) from duckdb_tables() where schema_name = 'landing' "
-        "and table_name in ('build_state', 'built_commits')").fetchone()[0]
+        "and table_name in ('build_state', 'built_commits')"
+    ).fetchone()[0]
     if known < 2:
         return None
-    row = connection.execute("select as_of, code, first_date from landing.build_state "
-                             "where layer = ?", [layer]).fetchone()
+    row = connection.execute(
+        "select as_of, code, first_date from landing.build_state where layer = ?", [layer]
+    ).fetchone()
     if row is None:
         return None
-    documents = connection.execute("select document from landing.built_commits where layer = ?",
-                                   [layer]).fetchall()
-    return LayerState(row[0].astimezone(UTC), row[1], row[2], frozenset(d for d, in documents))
+    documents = connection.execute(
+        "select document from landing.built_commits where layer = ?", [layer]
+    ).fetchall()
+    return LayerState(row[0].astimezone(UTC), row[1], row[2], frozenset(d for (d,) in documents))
 
 
-def write_state(connection: duckdb.DuckDBPyConnection, layers: list[str],
-                state: LayerState) -> None:
+def write_state(
+    connection: duckdb.DuckDBPyConnection, layers: list[str], state: LayerState
+) -> None:
     """Remember a good build, in one transaction: it is remembered whole or not at all."""
     connection.execute("create schema if not exists landing")
     connection.execute("begin")
-    connection.execute("create table if not exists landing.build_state "
-                       "(layer varchar, as_of timestamptz, code varchar, first_date date)")
-    connection.execute("create table if not exists landing.built_commits "
-                       "(layer varchar, document varchar)")
+    connection.execute(
+        "create table if not exists landing.build_state "
+        "(layer varchar, as_of timestamptz, code varchar, first_date date)"
+    )
+    connection.execute(
+        "create table if not exists landing.built_commits (layer varchar, document varchar)"
+    )
     for layer in layers:
         connection.execute("delete from landing.build_state where layer = ?", [layer])
         connection.execute("delete from landing.built_commits where layer = ?", [layer])
-        connection.execute("insert into landing.build_state values (?, ?, ?, ?)",
-                           [layer, state.as_of, state.code, state.first_date])
+        connection.execute(
+            "insert into landing.build_state values (?, ?, ?, ?)",
+            [layer, state.as_of, state.code, state.first_date],
+        )
         connection.execute(
             "insert into landing.built_commits select ?, unnest(from_json(?, '[\"varchar\"]'))",
-            [layer, json.dumps(sorted(state.documents))])
+            [layer, json.dumps(sorted(state.documents))],
+        )
     connection.execute("commit")
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from siyu.settings import Settings
+
 from .landed import FIRST, Landing
 
 DAYS = 12

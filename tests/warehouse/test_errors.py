@@ -56,8 +56,12 @@ sys.stdin.read()
 
 def test_a_database_held_by_another_process_names_the_holder(home):
     home.warehouse.parent.mkdir(parents=True)
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(home.warehouse)],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(home.warehouse)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(SiyuError, match="in use by another process") as caught:
@@ -72,9 +76,22 @@ def test_a_broken_rule_names_the_test_and_the_log(tmp_path):
     settings = Settings(home=tmp_path)
     landing = Landing(tmp_path / "landing")
     landing.cycle(FIRST)
-    landing.pull("tencent_ads", "daily_report_request_time", "20001", AS_OF + timedelta(hours=1),
-                 {FIRST: [{"account_id": "20001", "adgroup_id": "g", "site_set": "SITE_SET_MOMENTS",
-                           "cost": -5}]})
+    landing.pull(
+        "tencent_ads",
+        "daily_report_request_time",
+        "20001",
+        AS_OF + timedelta(hours=1),
+        {
+            FIRST: [
+                {
+                    "account_id": "20001",
+                    "adgroup_id": "g",
+                    "site_set": "SITE_SET_MOMENTS",
+                    "cost": -5,
+                }
+            ]
+        },
+    )
 
     with pytest.raises(SiyuError, match="not_negative_fct_ad_performance_ad_cost_cny") as caught:
         build(settings, as_of=AS_OF + timedelta(hours=1))
@@ -89,8 +106,10 @@ def published(tmp_path):
     settings = Settings(home=tmp_path)
     settings.published.parent.mkdir(parents=True)
     with duckdb.connect(str(settings.published)) as connection:
-        connection.execute("create table mart_kpi_daily as select 'gmv' as metric_id, "
-                           "cast(12.34 as decimal(28, 8)) as value, date '2026-03-02' as day")
+        connection.execute(
+            "create table mart_kpi_daily as select 'gmv' as metric_id, "
+            "cast(12.34 as decimal(28, 8)) as value, date '2026-03-02' as day"
+        )
     return settings
 
 
@@ -100,11 +119,21 @@ def test_a_query_reads_the_published_marts(published):
     assert frame.to_dict("records") == [{"metric_id": "gmv", "value": 12.34}]
 
 
-@pytest.mark.parametrize("sql", [
-    "drop table mart_kpi_daily", "insert into mart_kpi_daily values ('x', 1, null)",
-    "select 1; drop table mart_kpi_daily", "copy mart_kpi_daily to '/tmp/x.csv'",
-    "attach '/tmp/x.duckdb'", "set memory_limit = '1GB'", "select * from '/etc/passwd'",
-    "select * from read_csv('/etc/passwd')", "", "selct 1"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "drop table mart_kpi_daily",
+        "insert into mart_kpi_daily values ('x', 1, null)",
+        "select 1; drop table mart_kpi_daily",
+        "copy mart_kpi_daily to '/tmp/x.csv'",
+        "attach '/tmp/x.duckdb'",
+        "set memory_limit = '1GB'",
+        "select * from '/etc/passwd'",
+        "select * from read_csv('/etc/passwd')",
+        "",
+        "selct 1",
+    ],
+)
 def test_a_query_can_neither_write_nor_leave_the_snapshot(published, sql):
     with pytest.raises(UsageError):
         query(published, sql)

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from siyu.warehouse import build, connect, last_build_at
+
 from .conftest import DAYS
 from .landed import FIRST, Landing, morning
 
@@ -20,17 +21,24 @@ def everything(settings) -> dict[str, list[tuple]]:
         tables = connection.execute(
             "select schema_name, table_name from duckdb_tables() "
             "where schema_name in ('intermediate', 'dimensions', 'facts', 'marts', "
-            "'observability') order by all").fetchall()
-        return {f"{schema}.{table}": connection.execute(
-            f'select * from {schema}."{table}" order by all').fetchall()
-            for schema, table in tables}
+            "'observability') order by all"
+        ).fetchall()
+        return {
+            f"{schema}.{table}": connection.execute(
+                f'select * from {schema}."{table}" order by all'
+            ).fetchall()
+            for schema, table in tables
+        }
 
 
 def assert_same(one: dict, other: dict) -> None:
     assert one.keys() == other.keys()
     assert {name for name in one if name.startswith("facts.")} == {
-        "facts.fct_ad_performance", "facts.fct_conversion", "facts.fct_engagement",
-        "facts.fct_retention"}
+        "facts.fct_ad_performance",
+        "facts.fct_conversion",
+        "facts.fct_engagement",
+        "facts.fct_retention",
+    }
     for name in one:
         assert one[name], f"{name} is empty: nothing is compared"
         assert one[name] == other[name], f"{name} differs"
@@ -97,20 +105,24 @@ def test_an_earlier_moment_shows_what_was_known_then(home, landed, tmp_path_fact
 def test_a_late_add_found_in_a_later_list_moves_the_persons_first_day(tmp_path):
     """The list of day 2 shows an add of day 0 that no earlier list had."""
     from siyu.settings import Settings
+
     from .landed import customer
 
     settings = Settings(home=tmp_path)
     landing = Landing(tmp_path / "landing")
     moment = [morning(FIRST + timedelta(n)) for n in range(4)]
-    late = customer(0) | {"createtime": moment[0] - timedelta(hours=20), "userid": "s9",
-                          "state": "partner:x", "external_userid": "x99", "unionid": "u99"}
+    late = customer(0) | {
+        "createtime": moment[0] - timedelta(hours=20),
+        "userid": "s9",
+        "state": "partner:x",
+        "external_userid": "x99",
+        "unionid": "u99",
+    }
     row = late | {"createtime": moment[1] - timedelta(hours=20), "userid": "s1"}
     landing.cycle(FIRST)
-    landing.pull("wecom", "customer", "corp_main", moment[1],
-                 {FIRST + timedelta(2): [row]})
+    landing.pull("wecom", "customer", "corp_main", moment[1], {FIRST + timedelta(2): [row]})
     build(settings, as_of=moment[1], with_tests=False)
-    landing.pull("wecom", "customer", "corp_main", moment[2],
-                 {FIRST + timedelta(3): [row, late]})
+    landing.pull("wecom", "customer", "corp_main", moment[2], {FIRST + timedelta(3): [row, late]})
 
     build(settings, as_of=moment[2], with_tests=False)
 
@@ -118,8 +130,9 @@ def test_a_late_add_found_in_a_later_list_moves_the_persons_first_day(tmp_path):
     build(settings, as_of=moment[2], full_refresh=True, with_tests=False)
     assert stepwise["facts.fct_conversion"] == everything(settings)["facts.fct_conversion"]
     with connect(settings) as connection:
-        days = connection.execute("select conversion_date from facts.fct_conversion "
-                                  "where conversion_id = 'add:u99'").fetchall()
+        days = connection.execute(
+            "select conversion_date from facts.fct_conversion where conversion_id = 'add:u99'"
+        ).fetchall()
     assert days == [(FIRST,)]
 
 
@@ -138,13 +151,24 @@ build(Settings(home=sys.argv[1], landing=sys.argv[2]), as_of=datetime.fromisofor
 """
 
 
-@pytest.mark.parametrize("node", ["int_customer_relations", "fct_conversion",
-                                  "int_engagement_by_period"])
+@pytest.mark.parametrize(
+    "node", ["int_customer_relations", "fct_conversion", "int_engagement_by_period"]
+)
 def test_a_build_killed_half_way_is_redone_by_the_next(home, landed, clean, node):
     build(home, as_of=morning(FIRST + timedelta(7)), with_tests=False)
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(home.root), str(landed),
-         morning(FIRST + timedelta(9)).isoformat(), node], capture_output=True, timeout=300)
+        [
+            sys.executable,
+            "-c",
+            KILLED,
+            str(home.root),
+            str(landed),
+            morning(FIRST + timedelta(9)).isoformat(),
+            node,
+        ],
+        capture_output=True,
+        timeout=300,
+    )
     assert killed.returncode == -9, killed.stderr.decode()[-2000:]
     assert last_build_at(home) == morning(FIRST + timedelta(7))
 
@@ -164,7 +188,8 @@ def test_a_fact_opens_only_the_files_of_the_days_it_asks_for(home):
         ).fetchall()[0][1]
         files = connection.execute(
             "select count(*) from glob(?)",
-            [f"{home.landing_address}/page_events/page_event/*/*.parquet"]).fetchone()[0]
+            [f"{home.landing_address}/page_events/page_event/*/*.parquet"],
+        ).fetchone()[0]
     read = int(plan.split("Total Files Read:")[1].split()[0])
     assert 0 < read < files / 3
 

@@ -10,7 +10,9 @@ with relations as (
 ),
 
 newest as (
-    select account, max(last_seen_date) as snapshot_date
+    select
+        account,
+        max(last_seen_date) as snapshot_date
     from {{ ref('int_customer_relations') }}
     group by account
 ),

@@ -1,7 +1,8 @@
 -- Grain: one row per calendar day in Asia/Shanghai.
 with days as (
-    select cast(unnest(generate_series(date '2025-01-01', date '2027-12-31', interval 1 day)) as date)
-        as date_day
+    select
+        cast(unnest(generate_series(date '2025-01-01', date '2027-12-31', interval 1 day)) as date)
+            as date_day
 )
 
 select

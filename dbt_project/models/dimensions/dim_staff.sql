@@ -1,17 +1,25 @@
 -- Grain: one row per staff member who was ever allowed to serve customers, or still holds some.
 with seen as (
-    select account, staff_id, snapshot_date
+    select
+        account,
+        staff_id,
+        snapshot_date
     from {{ ref('stg_wecom__staff') }}
 ),
 
 newest as (
-    select account, max(snapshot_date) as snapshot_date
+    select
+        account,
+        max(snapshot_date) as snapshot_date
     from seen
     group by account
 ),
 
 relations as (
-    select account, staff_id, count(*) as relations
+    select
+        account,
+        staff_id,
+        count(*) as relations
     from {{ ref('int_customer_relations') }}
     group by all
 )

@@ -54,7 +54,7 @@ affected as (
 touches as (
     select *
     from {{ ref('int_touches') }}
-    where {{ is_affected_or_before('touch_date', 'conversions', var('attribution_days') + 1) }}
+    where {{ is_affected_or_before('touch_date', 'conversions', var('attribution_days') ~ ' + 1') }}
 )
 
 select

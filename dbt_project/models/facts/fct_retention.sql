@@ -35,7 +35,9 @@ observed as (
 ),
 
 active as (
-    select distinct person_id, activity_date
+    select distinct
+        person_id,
+        activity_date
     from {{ ref('fct_engagement') }}
 ),
 

@@ -6,13 +6,17 @@ with conversions as (
 ),
 
 leads as (
-    select distinct person_id, conversion_date
+    select distinct
+        person_id,
+        conversion_date
     from conversions
     where conversion_type = 'lead'
 ),
 
 orders as (
-    select distinct person_id, conversion_date
+    select distinct
+        person_id,
+        conversion_date
     from conversions
     where conversion_type = 'paid_order'
 ),

@@ -114,9 +114,10 @@ select
     delay_days,
     sum(known_value) as known_value
 from known
-group by grouping sets (
-    (source, stream, measure, event_date, delay_days, channel_id),
-    (source, stream, measure, event_date, delay_days)
-)
+group by
+    grouping sets (
+        (source, stream, measure, event_date, delay_days, channel_id),
+        (source, stream, measure, event_date, delay_days)
+    )
 -- a stream without channels is its own total
 having not (grouping(channel_id) = 0 and channel_id = 'all')

@@ -95,7 +95,7 @@ windows as (
 needed as (
     select
         metric_id,
-        count(distinct (source, stream)) as streams_needed
+        count(distinct source || '.' || stream) as streams_needed
     from {{ ref('seed_metric_inputs') }}
     group by metric_id
 )
@@ -108,8 +108,9 @@ select
     count(*) = any_value(needed.streams_needed) and bool_and(windows.is_pulled) as is_covered,
     count(*) = any_value(needed.streams_needed) and bool_and(windows.is_final) as is_final,
     round(case
-        when count(*) = any_value(needed.streams_needed) then
-            case when count(windows.completeness) = count(*) then min(windows.completeness) end
+        when count(*) = any_value(needed.streams_needed)
+            then
+                case when count(windows.completeness) = count(*) then min(windows.completeness) end
         else 0
     end, 6) as completeness
 from windows

@@ -11,7 +11,8 @@ with closed as (
     inner join {{ ref('stg_manifest__streams') }} as streams
         on days.source = streams.source and days.stream = streams.stream
     group by all
-    having count(days.delay_days) = count(*) and min(days.delay_days) >= min(streams.revised_for_days)
+    having
+        count(days.delay_days) = count(*) and min(days.delay_days) >= min(streams.revised_for_days)
 ),
 
 ratios as (

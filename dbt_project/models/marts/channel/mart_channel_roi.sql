@@ -6,7 +6,13 @@ with kpis as (
     where
         period = 'day'
         and metric_id in (
-            'ad_cost', 'impressions', 'clicks', 'platform_conversions', 'cost_per_lead', 'cac', 'roi'
+            'ad_cost',
+            'impressions',
+            'clicks',
+            'platform_conversions',
+            'cost_per_lead',
+            'cac',
+            'roi'
         )
         and dimension_value in (
             select channel_id from {{ ref('dim_channel') }}

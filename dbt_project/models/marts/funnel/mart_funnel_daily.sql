@@ -37,7 +37,8 @@ select
     case when pages.is_pulled then coalesce(steps.redemptions, 0) end as redemptions,
     case when flags.has_orders then coalesce(steps.paid_orders, 0) end as paid_orders,
     case when flags.has_orders then coalesce(steps.paying_customers, 0) end as paying_customers,
-    cast(case when flags.has_orders then coalesce(steps.gmv_cny, 0) end as decimal(18, 2)) as gmv_cny,
+    cast(case when flags.has_orders then coalesce(steps.gmv_cny, 0) end as decimal(18, 2))
+        as gmv_cny,
     cast(case when flags.has_orders then coalesce(steps.net_gmv_cny, 0) end as decimal(18, 2))
         as net_gmv_cny,
     coalesce(flags.is_final and pages.is_final, false) as is_final,

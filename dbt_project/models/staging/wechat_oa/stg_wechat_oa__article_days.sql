@@ -12,7 +12,7 @@ select
     stat_date as report_date,
     title,
     content_url,
-    publish_type is not distinct from 0 as is_mass_send,
+    coalesce(publish_type = 0, false) as is_mass_send,
     read_user as readers,
     share_user as sharers,
     zaikan_user as recommenders,
