@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from siyu.settings import Settings
 
 
-def landing_gate(settings: "Settings", as_of: datetime,
-                 commits: "list[Commit]") -> "list[Verdict]":
+def landing_gate(settings: "Settings", as_of: datetime, commits: "list[Commit]") -> "list[Verdict]":
     """Judge what these pulls landed."""
     from expectations import gates
 

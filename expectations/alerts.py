@@ -65,8 +65,9 @@ def notify(settings: Settings, as_of: datetime) -> list[SentMessage]:
     return deliver(settings, as_of).sent
 
 
-def deliver(settings: Settings, as_of: datetime,
-            robot_of: Callable[[Settings], Robot] = configured_robot) -> Delivery:
+def deliver(
+    settings: Settings, as_of: datetime, robot_of: Callable[[Settings], Robot] = configured_robot
+) -> Delivery:
     """Send one message per opening and per recovery not told yet.
 
     Args:
@@ -94,7 +95,7 @@ def deliver(settings: Settings, as_of: datetime,
 
 
 def read_ledger(ledger: Path) -> dict[tuple[str, str], str]:
-    """(incident, opening | recovery) -> claimed, sent or failed; a torn line counts as unwritten."""
+    """(incident, opening | recovery) -> claimed, sent or failed; a torn line counts for nothing."""
     told: dict[tuple[str, str], str] = {}
     if not ledger.exists():
         return told
@@ -107,8 +108,9 @@ def read_ledger(ledger: Path) -> dict[tuple[str, str], str]:
     return told
 
 
-def _pending(settings: Settings, found: list[Incident],
-             told: dict[tuple[str, str], str]) -> list[_Message]:
+def _pending(
+    settings: Settings, found: list[Incident], told: dict[tuple[str, str], str]
+) -> list[_Message]:
     # the robot is not told that it was dead
     found = [i for i in found if not (i.is_checker_error and i.stream == f"{GATE}_gate")]
 
@@ -126,19 +128,30 @@ def _pending(settings: Settings, found: list[Incident],
         for incident in recovered:
             tells += [(incident.id, OPENING), (incident.id, RECOVERY)]
         repeats = any(told.get(tell) == CLAIMED for tell in tells)
-        return [_Message(DIGEST, tuple(tells),
-                         messages.digest(opened, recovered, may_repeat=repeats))]
+        return [
+            _Message(DIGEST, tuple(tells), messages.digest(opened, recovered, may_repeat=repeats))
+        ]
     result = [
-        _Message(OPENING, ((i.id, OPENING),),
-                 messages.opening(i, affected_marts(settings, i.source, i.stream),
-                                  may_repeat=may_repeat(i, OPENING)))
-        for i in opened]
+        _Message(
+            OPENING,
+            ((i.id, OPENING),),
+            messages.opening(
+                i, affected_marts(settings, i.source, i.stream), may_repeat=may_repeat(i, OPENING)
+            ),
+        )
+        for i in opened
+    ]
     for i in recovered:
         # opened and over before anybody could be told: one message says both
         was_told = not untold(i, OPENING)
         tells = ((i.id, RECOVERY),) if was_told else ((i.id, OPENING), (i.id, RECOVERY))
-        result.append(_Message(RECOVERY, tells, messages.recovery(
-            i, opening_was_told=was_told, may_repeat=may_repeat(i, RECOVERY))))
+        result.append(
+            _Message(
+                RECOVERY,
+                tells,
+                messages.recovery(i, opening_was_told=was_told, may_repeat=may_repeat(i, RECOVERY)),
+            )
+        )
     return result
 
 
@@ -156,16 +169,28 @@ def _send(robot: Robot, ledger: Path, message: _Message, as_of: datetime, done: 
         return
     _note(ledger, message, SENT, as_of)
     names = tuple(dict.fromkeys(incident for incident, _ in message.tells))
-    done.sent.append(SentMessage(CHANNEL, message.kind, names[0] if len(names) == 1 else "",
-                                 message.text, names))
+    done.sent.append(
+        SentMessage(CHANNEL, message.kind, names[0] if len(names) == 1 else "", message.text, names)
+    )
 
 
 def _note(ledger: Path, message: _Message, state: str, as_of: datetime) -> None:
     # one write for all, so that a crash leaves a digest claimed or unclaimed as a whole
-    append_line(ledger, "\n".join(
-        json.dumps({"incident": incident, "kind": kind, "state": state,
-                    "as_of_at": as_of.isoformat(), "message": message.kind})
-        for incident, kind in message.tells))
+    append_line(
+        ledger,
+        "\n".join(
+            json.dumps(
+                {
+                    "incident": incident,
+                    "kind": kind,
+                    "state": state,
+                    "as_of_at": as_of.isoformat(),
+                    "message": message.kind,
+                }
+            )
+            for incident, kind in message.tells
+        ),
+    )
 
 
 def _record(settings: Settings, as_of: datetime, done: Delivery) -> None:
@@ -175,7 +200,15 @@ def _record(settings: Settings, as_of: datetime, done: Delivery) -> None:
         error = SiyuError("; ".join(done.problems))
         verdict = checker_error(GATE, as_of, day_of(as_of), error)
     else:
-        verdict = Verdict(gate=GATE, check="checker", as_of_at=as_of, event_date=day_of(as_of),
-                          passed=True, severity=WARN, family="checker", source="siyu",
-                          stream=f"{GATE}_gate")
+        verdict = Verdict(
+            gate=GATE,
+            check="checker",
+            as_of_at=as_of,
+            event_date=day_of(as_of),
+            passed=True,
+            severity=WARN,
+            family="checker",
+            source="siyu",
+            stream=f"{GATE}_gate",
+        )
     quality_log.record(settings, as_of, GATE, [verdict])

@@ -1,4 +1,4 @@
-"""What was known of each business day after each pull, as arrays, from the manifest's commits alone."""
+"""What was known of each business day after each pull, as arrays, from the manifest alone."""
 
 import weakref
 from collections.abc import Iterable
@@ -54,7 +54,9 @@ class History:
         """Ordinals of the day axis."""
         return self.first + np.arange(self.answers.shape[1])
 
-    def last_pull(self, until: np.ndarray | float, since: np.ndarray | float = -np.inf) -> np.ndarray:
+    def last_pull(
+        self, until: np.ndarray | float, since: np.ndarray | float = -np.inf
+    ) -> np.ndarray:
         """[day] index of the newest pull that answers for each day, pulled within bounds; or -1.
 
         The bounds are hours since 1970, one for all days or one per day.
@@ -86,16 +88,23 @@ def _start(day: int) -> float:
     return hours(start_of(date.fromordinal(day)))
 
 
-def history(stream: "Stream", account: str, commits: "list[Commit]", first: date,
-            last: date) -> History:
+def history(
+    stream: "Stream", account: str, commits: "list[Commit]", first: date, last: date
+) -> History:
     """Arrays over the days first to last from a stream's commits, oldest pull first."""
     width = last.toordinal() - first.toordinal() + 1
     origin = first.toordinal()
     has_channels = stream.channel_column is not None
     packed = [_packed(commit) for commit in commits]
     wanted = set(stream.measures)
-    names = sorted({(_channel(channel, has_channels), measure) for pack in packed
-                    for channel, measure in pack.names if measure in wanted})
+    names = sorted(
+        {
+            (_channel(channel, has_channels), measure)
+            for pack in packed
+            for channel, measure in pack.names
+            if measure in wanted
+        }
+    )
     if not names:
         names = [("", measure) for measure in stream.measures]
     index = {name: number for number, name in enumerate(names)}
@@ -107,8 +116,13 @@ def history(stream: "Stream", account: str, commits: "list[Commit]", first: date
     for p, pack in enumerate(packed):
         answers[p, _within(pack.covered - origin, width)] = True
         not_ready[p, _within(pack.not_ready - origin, width)] = True
-        rows = np.array([index.get((_channel(channel, has_channels), measure), -1)
-                         for channel, measure in pack.names], dtype=int)[pack.name]
+        rows = np.array(
+            [
+                index.get((_channel(channel, has_channels), measure), -1)
+                for channel, measure in pack.names
+            ],
+            dtype=int,
+        )[pack.name]
         days = pack.day - origin
         inside = (rows >= 0) & (days >= 0) & (days < width)
         found = np.zeros((len(names), width))
@@ -124,10 +138,20 @@ def history(stream: "Stream", account: str, commits: "list[Commit]", first: date
         # a whole day is answered for: a channel that is not in the answer had nothing
         values = np.where(answers[None], np.nan_to_num(values), np.nan)
     return History(
-        stream.source, account, stream.name, str(stream.kind), origin, tuple(names), pulled,
-        answers, not_ready, values, np.array([c.rows for c in commits]),
+        stream.source,
+        account,
+        stream.name,
+        str(stream.kind),
+        origin,
+        tuple(names),
+        pulled,
+        answers,
+        not_ready,
+        values,
+        np.array([c.rows for c in commits]),
         np.array([len(c.unknown_fields) for c in commits]),
-        np.array([len(c.inputs) if c.inputs else -1 for c in commits]))
+        np.array([len(c.inputs) if c.inputs else -1 for c in commits]),
+    )
 
 
 class _Packed(NamedTuple):
@@ -153,11 +177,13 @@ def _packed(commit: "Commit") -> _Packed:
     names: dict[tuple[str, str], int] = {}
     name = [names.setdefault((a.channel, a.measure), len(names)) for a in commit.arrivals]
     pack = _Packed(
-        tuple(names), np.array(name, dtype=int),
+        tuple(names),
+        np.array(name, dtype=int),
         np.array([a.event_date.toordinal() for a in commit.arrivals], dtype=int),
         np.array([a.value for a in commit.arrivals], dtype=float),
         np.array([day.toordinal() for day in commit.covered_dates], dtype=int),
-        np.array([day.toordinal() for day in commit.not_ready_dates], dtype=int))
+        np.array([day.toordinal() for day in commit.not_ready_dates], dtype=int),
+    )
     _packs[key] = (weakref.ref(commit, lambda _: _packs.pop(key, None)), pack)
     return pack
 

@@ -22,6 +22,11 @@ TAIL_WHILE_OPEN = 1e-3
 MATERIAL = 0.5  # and it must be less than this share of what is expected
 DISPERSION_FLOOR = 0.03  # (coefficient of variation)^2 beyond counting noise: 17 %
 DISPERSION_PRIOR_DAYS = 10  # weight of the siblings' dispersion against the series' own
+DISPERSION_DOUBT = 2.0  # standard errors of it that are added, n days: this / sqrt(n)
+RHYTHM_DOUBT = 100.0  # weeks of prior per unit of squared coefficient of variation
+FEW_THINGS = 10.0  # a series made of fewer things a day than this may well have a day of nothing
+BELOW_WORST = 0.6  # and below this share of the worst of its last healthy days
+WILD = 0.35  # a series whose healthy days fall this low may well have a day of nothing
 HOLIDAY_SHARE = 0.45  # of a normal day, while fewer than two holidays are known
 LARGE = 10.0  # expected value from which a series says something about its siblings' day
 SHOCK_FLOOR, HOLIDAY_SHOCK_FLOOR = 0.5, 0.15  # how far siblings may lower an expectation
@@ -51,21 +56,27 @@ class Cases:
 class Band:
     """Per row: the plain expectation, and the one with holidays in it; NaN without enough history.
 
-    `dispersion` is the squared coefficient of variation beyond counting noise, `days` the days that
-    all of this rests on.
+    `dispersion` is the squared coefficient of variation beyond counting noise, `worst` the share of
+    their fit that the worst days had, `days` the days that all of this rests on.
     """
 
     plain: np.ndarray
     expected: np.ndarray
     dispersion: np.ndarray
+    worst: np.ndarray
     days: np.ndarray
     is_money: np.ndarray
 
-    def low(self, expected: np.ndarray | None = None,
-            tail: np.ndarray | float = TAIL) -> np.ndarray:
+    def low(
+        self, expected: np.ndarray | None = None, tail: np.ndarray | float = TAIL
+    ) -> np.ndarray:
         """Below this a row fails; 0 where no value could be too low, NaN without a band."""
-        return _low(self.expected if expected is None else expected, self.dispersion,
-                    self.is_money, np.broadcast_to(tail, self.expected.shape))
+        expected = self.expected if expected is None else expected
+        low = _low(expected, self.dispersion, self.is_money, np.broadcast_to(tail, expected.shape))
+        # whatever a model says: not what the series itself has been through in good health
+        tame = np.where(self.worst >= WILD, self.worst, 0.0)
+        with np.errstate(invalid="ignore"):  # no band stays no band
+            return np.minimum(low, BELOW_WORST * tame * expected)
 
 
 @cache
@@ -108,13 +119,15 @@ def band(cases: Cases) -> Band:
         fitted = level[:, None] * rhythm[:, weekdays]
         dispersion = _dispersion(normal, fitted, cases, count)
         plain = level * _target_factors(rhythm, cases.targets)
+        worst = _worst(normal / fitted, count)
         share = _holiday_share(past, fitted, holidays, cases)
     plain = np.where(count >= MIN_HISTORY_DAYS, plain, np.nan)
-    return Band(plain, plain * share, dispersion, count, cases.is_money)
+    return Band(plain, plain * share, dispersion, worst, count, cases.is_money)
 
 
-def common_share(plain: np.ndarray, observed: np.ndarray, groups: np.ndarray,
-                 targets: np.ndarray) -> np.ndarray:
+def common_share(
+    plain: np.ndarray, observed: np.ndarray, groups: np.ndarray, targets: np.ndarray
+) -> np.ndarray:
     """[row] share of a normal day that the row's large siblings have in common; NaN: nobody knows.
 
     The median over the others, so that one dead channel moves nothing.
@@ -123,8 +136,11 @@ def common_share(plain: np.ndarray, observed: np.ndarray, groups: np.ndarray,
     large = plain >= LARGE
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group)
-        floor = (HOLIDAY_SHOCK_FLOOR if is_public_holiday(date.fromordinal(int(targets[rows[0]])))
-                 else SHOCK_FLOOR)
+        floor = (
+            HOLIDAY_SHOCK_FLOOR
+            if is_public_holiday(date.fromordinal(int(targets[rows[0]])))
+            else SHOCK_FLOOR
+        )
         for row in rows:
             others = rows[large[rows] & (rows != row)]
             if len(others) >= 2:
@@ -138,8 +154,9 @@ def lowered(found: Band, share: np.ndarray, targets: np.ndarray) -> np.ndarray:
     On a holiday the siblings know the day better than the calendar does; on other days they can
     only lower an expectation.
     """
-    on_holiday = np.array([is_public_holiday(date.fromordinal(int(day))) for day in targets],
-                          dtype=bool)
+    on_holiday = np.array(
+        [is_public_holiday(date.fromordinal(int(day))) for day in targets], dtype=bool
+    )
     with_siblings = found.plain * share
     usual = np.where(on_holiday, with_siblings, np.fmin(found.expected, with_siblings))
     return np.where(np.isnan(share), found.expected, usual)
@@ -184,14 +201,21 @@ def _weekday_factors(normal: np.ndarray, weekdays: np.ndarray, groups: np.ndarra
     # large siblings know the rhythm best
     weight = np.where(np.isnan(normal), 0, np.nan_to_num(scale))
     pooled = _sum_by(groups, weight * normal / scale) / _sum_by(groups, weight)
-    prior = _rhythm(pooled, weekdays, np.ones((len(normal), 7)), np.ones(len(normal)))
+    prior = _rhythm(pooled, weekdays, np.ones((len(normal), 7)), _doubt(pooled))
     # counting noise of a small series drowns its rhythm
-    prior_weight = 2.0 + 60.0 / np.maximum(np.nan_to_num(scale[:, 0]), 1e-9)
-    return _rhythm(normal, weekdays, prior, prior_weight)
+    counting = 60.0 / np.maximum(np.nan_to_num(scale[:, 0]), 1e-9)
+    return _rhythm(normal, weekdays, prior, _doubt(normal) + counting)
 
 
-def _rhythm(values: np.ndarray, weekdays: np.ndarray, prior: np.ndarray,
-            prior_weight: np.ndarray) -> np.ndarray:
+def _doubt(values: np.ndarray) -> np.ndarray:
+    """[row] how many weeks of the prior rhythm the noise of these values is worth."""
+    spread = (_quantile(values, 0.75) - _quantile(values, 0.25)) / 1.35
+    return 2.0 + RHYTHM_DOUBT * np.nan_to_num((spread / _quantile(values, 0.5)) ** 2, posinf=1.0)
+
+
+def _rhythm(
+    values: np.ndarray, weekdays: np.ndarray, prior: np.ndarray, prior_weight: np.ndarray
+) -> np.ndarray:
     medians, counts = [], []
     for weekday in range(7):
         of_day = values[:, weekdays == weekday]
@@ -216,8 +240,9 @@ def _level(adjusted: np.ndarray) -> np.ndarray:
     return np.fmin(level, 1.25 * np.nanmean(_newest(adjusted, 7), axis=1))
 
 
-def _dispersion(normal: np.ndarray, fitted: np.ndarray, cases: Cases,
-                count: np.ndarray) -> np.ndarray:
+def _dispersion(
+    normal: np.ndarray, fitted: np.ndarray, cases: Cases, count: np.ndarray
+) -> np.ndarray:
     """[row] squared coefficient of variation beyond counting noise.
 
     From the days below their fit only: a day that goes viral says nothing about how low is normal.
@@ -226,13 +251,26 @@ def _dispersion(normal: np.ndarray, fitted: np.ndarray, cases: Cases,
     below = np.where(np.isnan(normal), np.nan, below)
     mean = np.nan_to_num(np.nanmean(fitted, axis=1))
     noise = np.where(cases.is_money, 0.0, mean)
-    own = (2 * np.nanmean(below, axis=1) - noise) / np.nanmean(fitted ** 2, axis=1)
+    own = (2 * np.nanmean(below, axis=1) - noise) / np.nanmean(fitted**2, axis=1)
     own = np.clip(np.where(np.isfinite(own), own, 0.0), 0.0, 2.0)
     # a row's own figure is worth its days and its volume
     worth = count * mean / (mean + LARGE)
     pooled = _sum_by(cases.groups, worth * own) / np.maximum(_sum_by(cases.groups, worth), 1e-9)
     shrunk = (worth * own + DISPERSION_PRIOR_DAYS * pooled) / (worth + DISPERSION_PRIOR_DAYS)
-    return np.maximum(DISPERSION_FLOOR, shrunk + 0.3 / np.maximum(count, 1))
+    # a month of days does not pin a variance down: take what it may well be
+    unsure = 1 + DISPERSION_DOUBT / np.sqrt(np.maximum(count, 1))
+    return np.maximum(DISPERSION_FLOOR, shrunk * unsure + 0.3 / np.maximum(count, 1))
+
+
+def _worst(ratios: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """[row] the worst healthy day against its fit; of three weeks and more the second worst.
+
+    A bad day that nobody noticed must not blind the band for a month.
+    """
+    ordered = np.sort(ratios, axis=1)
+    if ordered.shape[1] < 2:
+        return np.full(len(ratios), np.nan)
+    return np.where(count >= 21, ordered[:, 1], ordered[:, 0])
 
 
 def _target_factors(rhythm: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -244,11 +282,13 @@ def _target_factors(rhythm: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return np.where([is_moved_working_day(day) for day in days], np.minimum(factors, work), factors)
 
 
-def _holiday_share(past: np.ndarray, fitted: np.ndarray, holidays: np.ndarray,
-                   cases: Cases) -> np.ndarray:
+def _holiday_share(
+    past: np.ndarray, fitted: np.ndarray, holidays: np.ndarray, cases: Cases
+) -> np.ndarray:
     """[row] what earlier public holidays had of a normal day; 1 on any other day."""
-    on_holiday = np.array([is_public_holiday(date.fromordinal(int(day))) for day in cases.targets],
-                          dtype=bool)
+    on_holiday = np.array(
+        [is_public_holiday(date.fromordinal(int(day))) for day in cases.targets], dtype=bool
+    )
     share = np.where(on_holiday, HOLIDAY_SHARE, 1.0)
     if on_holiday.any() and holidays.any():
         seen = past[:, holidays]
@@ -256,14 +296,16 @@ def _holiday_share(past: np.ndarray, fitted: np.ndarray, holidays: np.ndarray,
         common = _sum_by(cases.groups, seen) / _sum_by(cases.groups, usual)
         known = np.isfinite(common).sum(axis=1) >= 2
         # the worst of the few that are known, and some room below it
-        worst = np.clip(0.8 * np.nanmin(np.where(np.isfinite(common), common, np.nan), axis=1),
-                        0.1, 1.0)
+        worst = np.clip(
+            0.8 * np.nanmin(np.where(np.isfinite(common), common, np.nan), axis=1), 0.1, 1.0
+        )
         share = np.where(on_holiday & known, worst, share)
     return share
 
 
-def _low(expected: np.ndarray, dispersion: np.ndarray, is_money: np.ndarray,
-         tail: np.ndarray) -> np.ndarray:
+def _low(
+    expected: np.ndarray, dispersion: np.ndarray, is_money: np.ndarray, tail: np.ndarray
+) -> np.ndarray:
     # not scipy.stats: importing that takes a second, and these are its own quantile functions
     from scipy import special
 
@@ -271,12 +313,11 @@ def _low(expected: np.ndarray, dispersion: np.ndarray, is_money: np.ndarray,
     shape = 1 / np.nan_to_num(dispersion, nan=1.0)
     amounts = special.gammaincinv(shape, tail) * mean / shape
     # a sum of few amounts can be nothing; its dispersion tells how many it is made of
-    amounts = np.where(np.exp(-shape) < tail, amounts, 0.0)
+    amounts = np.where(shape > FEW_THINGS, amounts, 0.0)
     counts = np.zeros_like(mean)
     # a negative binomial that is zero more often than the tail has no lower band; nor has a large
     # count that stands for few things (400 views that 5 clicks brought), which its dispersion shows
-    can_fail = (~is_money & (shape * np.log1p(mean / shape) > -np.log(tail))
-                & (np.exp(-shape) < tail))
+    can_fail = ~is_money & (shape * np.log1p(mean / shape) > -np.log(tail)) & (shape > FEW_THINGS)
     if can_fail.any():
         k = shape[can_fail]
         counts[can_fail] = np.ceil(special.nbdtrik(tail[can_fail], k, k / (k + mean[can_fail])))

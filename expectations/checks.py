@@ -1,7 +1,7 @@
 """Run a Great Expectations suite over a small frame; say which rows break which rule.
 
 The engine (pandas, DuckDB) has already reduced each check to one row per series, pull or table.
-Great Expectations is imported inside functions only: it costs seconds. One context serves a process.
+Great Expectations is imported inside functions only: it costs seconds. One context per process.
 """
 
 import os
@@ -46,8 +46,11 @@ def context(folder: Path | None = None) -> Any:
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
-        made = (gx.get_context(mode="file", project_root_dir=folder) if folder
-                else gx.get_context(mode="ephemeral"))
+        made = (
+            gx.get_context(mode="file", project_root_dir=folder)
+            if folder
+            else gx.get_context(mode="ephemeral")
+        )
         made.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
         _contexts[name] = made
     return _contexts[name]
@@ -55,7 +58,9 @@ def context(folder: Path | None = None) -> Any:
 
 def whole_frame(gx_context: Any, name: str) -> Any:
     """The batch definition that takes a whole frame; made once per context and name."""
-    source = gx_context.data_sources.all().get("frames") or gx_context.data_sources.add_pandas("frames")
+    source = gx_context.data_sources.all().get("frames") or gx_context.data_sources.add_pandas(
+        "frames"
+    )
     assets = {asset.name: asset for asset in source.assets}
     if name in assets:
         return assets[name].get_batch_definition("whole")
@@ -78,9 +83,10 @@ def run(frame: "pd.DataFrame", suite: "Callable[[], gx.ExpectationSuite]") -> li
         batch = whole_frame(context(), rules.name).get_batch(batch_parameters={"dataframe": frame})
         result = batch.validate(rules, result_format="BASIC")
     except Exception as error:  # whatever GX raises is a fault of the checker
-        raise CheckerError(f"Great Expectations failed: {type(error).__name__}: {error}",
-                           action="run `siyu gate` again; if it persists see docs/oncall.md, "
-                                  "checker_error") from error
+        raise CheckerError(
+            f"Great Expectations failed: {type(error).__name__}: {error}",
+            action="run `siyu gate` again; if it persists see docs/oncall.md, checker_error",
+        ) from error
     return [found for outcome in result.results for found in _breaks(outcome, frame)]
 
 
@@ -88,8 +94,10 @@ def _breaks(outcome: Any, frame: "pd.DataFrame") -> list[Break]:
     config = outcome.expectation_config
     meta = config.meta or {}
     if raised := _exception_of(outcome.exception_info):
-        raise CheckerError(f"Great Expectations could not run '{meta.get('check', config.type)}': "
-                           f"{raised}", action="see docs/oncall.md, checker_error")
+        raise CheckerError(
+            f"Great Expectations could not run '{meta.get('check', config.type)}': {raised}",
+            action="see docs/oncall.md, checker_error",
+        )
     if outcome.success:
         return []
     column, low, high = (config.kwargs.get(k) for k in ("column", "min_value", "max_value"))
@@ -97,8 +105,11 @@ def _breaks(outcome: Any, frame: "pd.DataFrame") -> list[Break]:
     severity = SEVERITIES[config.severity.value]
     found = [Break(key, meta["check"], meta["cause"], severity) for key in frame.loc[beyond, KEY]]
     if not found:
-        raise CheckerError(f"Great Expectations found '{meta['check']}' broken, but no row is",
-                           where=column, action="see docs/oncall.md, checker_error")
+        raise CheckerError(
+            f"Great Expectations found '{meta['check']}' broken, but no row is",
+            where=column,
+            action="see docs/oncall.md, checker_error",
+        )
     return found
 
 

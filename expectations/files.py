@@ -23,9 +23,11 @@ def write_atomically(path: Path, text: str) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise SiyuError(f"A file cannot be written ({error.strerror})", where=str(path),
-                        action="free disk space or correct the folder's permissions, "
-                               "then run again") from error
+        raise SiyuError(
+            f"A file cannot be written ({error.strerror})",
+            where=str(path),
+            action="free disk space or correct the folder's permissions, then run again",
+        ) from error
 
 
 def append_line(path: Path, line: str) -> None:
@@ -46,8 +48,11 @@ def append_line(path: Path, line: str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise SiyuError(f"A line cannot be appended ({error.strerror})", where=str(path),
-                        action="free disk space or correct the folder's permissions") from error
+        raise SiyuError(
+            f"A line cannot be appended ({error.strerror})",
+            where=str(path),
+            action="free disk space or correct the folder's permissions",
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:

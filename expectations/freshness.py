@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from expectations.arrivals import History, day_starts, history, hours
+from expectations.arrivals import History, history
 from expectations.band import MONEY, TAIL, TAIL_WHILE_OPEN, Band, Cases, band, common_share, lowered
+from expectations.business_day import JUDGED_DAYS, BusinessDay, empty_row
 from siyu.calendar import at, business_date
 
 if TYPE_CHECKING:
@@ -22,17 +23,13 @@ if TYPE_CHECKING:
     from extractors.core.stream import Stream
 
 PULL_DEADLINE = time(10, 30)  # by then the daily cycle must have pulled whatever is ready
-JUDGED_DAYS = 7  # the newest expected day and those before it that may still be open
 OPEN_DAYS = 14  # a day that failed is judged until whole, for so long; then it is history
 HISTORY_DAYS = 63  # nine weeks of pulls make the band
-AGE_TOLERANCE_HOURS = 6.0  # a pull this much later in the day still counts as the same age
 CHANCE_OF_COPY = 1e-6  # two days alike by chance more often than this are not called stuck
 COLD_DAYS, COLD_VALUE = 3, 20.0  # without a band: that many full days make an empty one suspect
 # Whoever publishes may publish nothing on a day. There a freeze shows in the days before it, whose
 # figures stop growing: at least so many days, each of at least so much.
 QUIET_STREAMS = frozenset({("wechat_oa", "article_total_detail")})
-STILL_DAYS, STILL_VALUE = 3, 50.0
-ALL = "*"  # the measure of the row that is about the pull as a whole
 
 Scope = tuple[str, str, str, str]  # source, account, channel, stream
 
@@ -51,12 +48,19 @@ class Evidence:
 
     def open_channels(self, source: str, account: str, stream: str) -> dict[str, set[date]]:
         """Channels of a stream with an open incident ('' = the whole), and the days it has."""
-        return {scope[2]: days for scope, days in self.open_days.items()
-                if (scope[0], scope[1], scope[3]) == (source, account, stream)}
+        return {
+            scope[2]: days
+            for scope, days in self.open_days.items()
+            if (scope[0], scope[1], scope[3]) == (source, account, stream)
+        }
 
 
-def series_rows(pairs: "Iterable[tuple[str, Stream]]", commits: "Iterable[Commit]",
-                as_of: datetime, evidence: Evidence) -> list[dict]:
+def series_rows(
+    pairs: "Iterable[tuple[str, Stream]]",
+    commits: "Iterable[Commit]",
+    as_of: datetime,
+    evidence: Evidence,
+) -> list[dict]:
     """One row per (account, stream) pair, series and business day that must be judged.
 
     Columns: key, source, account, stream, channel, measure, event_date, is_newest, the flags
@@ -75,11 +79,12 @@ def series_rows(pairs: "Iterable[tuple[str, Stream]]", commits: "Iterable[Commit
 
 
 def frame_of(rows: list[dict]) -> "pd.DataFrame":
-    """The rows as the frame that the suite judges: all columns also without rows, and `margin`,
-    by how much the value is above its band."""
+    """The rows as the frame that the suite judges, with `margin`: value less its lower band."""
     import pandas as pd
 
-    frame = pd.DataFrame(rows, columns=list(_row("", "", "", "", "", date.min, is_newest=False)))
+    frame = pd.DataFrame(
+        rows, columns=list(empty_row("", "", "", "", "", date.min, is_newest=False))
+    )
     # rows without a band have nothing to be below
     return frame.assign(margin=(frame["value"] - frame["expected_low"]).fillna(0.0))
 
@@ -93,13 +98,15 @@ def newest_expected_day(stream: "Stream", pulls: "list[Commit]", as_of: datetime
     day = business_date(as_of) - timedelta(lag)
     deadline = at(day + timedelta(lag), max(stream.ready_at, PULL_DEADLINE))
     ready = at(day + timedelta(lag), stream.ready_at)
-    is_pulled_early = any(c.pulled_at >= ready and (str(c.kind) == "event" or day in c.covered_dates)
-                          for c in pulls)
+    is_pulled_early = any(
+        c.pulled_at >= ready and (str(c.kind) == "event" or day in c.covered_dates) for c in pulls
+    )
     return day if as_of >= deadline or is_pulled_early else day - timedelta(1)
 
 
-def _rows_of_stream(account: str, stream: "Stream", pulls: "list[Commit]", as_of: datetime,
-                    evidence: Evidence) -> list[dict]:
+def _rows_of_stream(
+    account: str, stream: "Stream", pulls: "list[Commit]", as_of: datetime, evidence: Evidence
+) -> list[dict]:
     newest = newest_expected_day(stream, pulls, as_of)
     first = newest - timedelta(HISTORY_DAYS)
     recent = [c for c in pulls if business_date(c.pulled_at) >= first]
@@ -109,12 +116,19 @@ def _rows_of_stream(account: str, stream: "Stream", pulls: "list[Commit]", as_of
     days = {newest - timedelta(n) for n in range(span)}
     ill = evidence.open_channels(stream.source, account, stream.name)
     if span > 1:
-        days |= {day for bad_days in ill.values() for day in bad_days
-                 if newest - timedelta(OPEN_DAYS) < day <= newest}
+        days |= {
+            day
+            for bad_days in ill.values()
+            for day in bad_days
+            if newest - timedelta(OPEN_DAYS) < day <= newest
+        }
     # what was before the first window that was ever pulled is not missing
     start = min((c.first_date for c in pulls), default=newest)
-    judged = [_Day(stream, known, day, newest, as_of)
-              for day in sorted(days, reverse=True) if start <= day]
+    judged = [
+        BusinessDay(stream, known, day, newest, as_of)
+        for day in sorted(days, reverse=True)
+        if start <= day
+    ]
     pulled = [day for day in judged if day.pull >= 0]
     rows = [day.whole() for day in judged]
     if not pulled:
@@ -134,86 +148,9 @@ def _bad_matrix(known: History, evidence: Evidence) -> np.ndarray:
     return bad
 
 
-class _Day:
-    """One stream's business day: which pull answers for it, and what was known when."""
-
-    def __init__(self, stream: "Stream", known: History, day: date, newest: date,
-                 as_of: datetime) -> None:
-        self.known, self.day, self.is_newest = known, day, day == newest
-        self.index = day.toordinal() - known.first
-        self.now = hours(as_of)
-        self.starts = day_starts(known.days)
-        lag = 0 if known.kind == "entity" else 24
-        self.ready = self.starts + lag + stream.ready_at.hour + stream.ready_at.minute / 60
-        self.newest_pulls = known.last_pull(self.now, self.ready)
-        self.pull = int(self.newest_pulls[self.index])
-
-    def whole(self) -> dict:
-        """The row about the pull as a whole."""
-        known = self.known
-        row = self.row("", ALL)
-        late = bool((known.not_ready[:, self.index] & (known.pulled >= self.ready[self.index])
-                     & (known.pulled <= self.now)).any())
-        if self.pull < 0:
-            # asked, and told to come back later: that is not a missing pull
-            row["is_pulled"], row["is_delivered"] = late, not late
-            return row
-        row["is_delivered"] = not known.not_ready[self.pull, self.index]
-        row["has_content"] = not self._is_hollow()
-        row["is_known"] = not known.unknown_fields[self.pull]
-        return row
-
-    def values(self) -> np.ndarray:
-        """[series] what is known of the day now."""
-        return self.known.values[:, self.pull, self.index]
-
-    def past(self) -> np.ndarray:
-        """[series, day] what was known of earlier days when they were as old as this one is."""
-        known = self.known
-        age = known.pulled[self.pull] - self.starts[self.index]
-        then = known.last_pull(self.starts + age + AGE_TOLERANCE_HOURS, self.ready)
-        found = known.known(then)
-        unfinished = known.not_ready[np.maximum(then, 0), np.arange(len(then))]
-        found = np.where(unfinished[None, :], np.nan, found)
-        found[:, self.index:] = np.nan
-        return found
-
-    def before(self) -> np.ndarray:
-        """[series] what is known now of the day before."""
-        return self.known.known(self.newest_pulls)[:, self.index - 1]
-
-    def stands_still(self, members: list[int]) -> bool:
-        """Whether the days before are as they were a day earlier, although they should grow."""
-        known = self.known
-        then = known.last_pull(min(self.now, known.pulled[self.pull]) - 20.0, self.ready)
-        now, before = known.known(self.newest_pulls)[members], known.known(then)[members]
-        span = slice(max(0, self.index - JUDGED_DAYS + 1), self.index)
-        old, new = before[:, span].sum(axis=0), now[:, span].sum(axis=0)
-        grown = old[old >= STILL_VALUE], new[old >= STILL_VALUE]
-        return len(grown[0]) >= STILL_DAYS and bool((grown[0] == grown[1]).all())
-
-    def row(self, channel: str, measure: str) -> dict:
-        """A row of this day, nothing wrong with it yet."""
-        return _row(self.known.source, self.known.account, self.known.stream, channel, measure,
-                    self.day, is_newest=self.is_newest)
-
-    def _is_hollow(self) -> bool:
-        """Whether the pull brought nothing at all where it had brought something before."""
-        known, pull = self.known, self.pull
-        if known.rows[pull]:
-            return False
-        if known.inputs[pull] > 0:  # objects were read, and there was nothing in them
-            return True
-        if known.kind == "event" or not pull:
-            return False
-        if known.kind == "entity":
-            return bool(known.rows[pull - 1])
-        earlier = np.nansum(known.values[:, :pull], axis=0)  # [pull, day]
-        return bool((earlier[:, known.answers[pull]] > 0).any())
-
-
-def _series_rows(known: History, bad: np.ndarray, judged: list[_Day],
-                 ill: set[str]) -> list[dict]:
+def _series_rows(
+    known: History, bad: np.ndarray, judged: list[BusinessDay], ill: set[str]
+) -> list[dict]:
     """A row per series and day; in a stream with channels also one per measure, of all channels."""
     series = known.series
     names = tuple(dict.fromkeys(measure for _, measure in series))
@@ -227,16 +164,24 @@ def _series_rows(known: History, bad: np.ndarray, judged: list[_Day],
     targets = np.repeat([day.day.toordinal() for day in judged], len(series))
     rows: list[dict] = []
     if len(channels) > 1:
-        total_rows, dropped = _totals(known, bad, past, values, judged, measure_of, names,
-                                      TAIL_WHILE_OPEN if "" in ill else TAIL)
+        total_rows, dropped = _totals(
+            known,
+            bad,
+            past,
+            values,
+            judged,
+            measure_of,
+            names,
+            is_ill="" in ill,
+        )
         rows += total_rows
         groups = _groups(len(judged), measure_of, len(names))
         share = common_share(found.plain, values.ravel(), groups, targets)
         # the whole stream dropped: siblings are no measure of what is normal that day
         share[dropped[:, measure_of].ravel()] = np.nan
     expected = lowered(found, share, targets).reshape(values.shape)
-    tail = [TAIL_WHILE_OPEN if ill & {channel, ""} else TAIL for channel, _ in series]
-    low = found.low(expected.ravel(), np.tile(tail, len(judged))).reshape(values.shape)
+    is_ill = np.array([channel in ill for channel, _ in series])
+    low = found.low(expected.ravel(), _tail(judged, is_ill)).reshape(values.shape)
     for j, day in enumerate(judged):
         before = (day.before(), raw[j, :, day.index - 1])
         for channel in channels:
@@ -248,19 +193,35 @@ def _series_rows(known: History, bad: np.ndarray, judged: list[_Day],
                 low[j, members] = 0.0
                 was_full = day.stands_still(members)
             is_present = not (is_nothing and (was_full or np.nansum(low[j, members]) > 0))
-            is_new = not any(_is_copy(values[j, members], old[members], past[j, members])
-                             for old in before)
+            is_new = not any(
+                _is_copy(values[j, members], old[members], past[j, members]) for old in before
+            )
             for i in members:
-                rows.append(day.row(channel, series[i][1]) | {
-                    "is_delivered": is_present, "is_new": is_new, "value": float(values[j, i]),
-                    "expected": float(expected[j, i]), "expected_low": float(low[j, i]),
-                    "is_judged": was_full or bool(np.isfinite(low[j, i]))})
+                rows.append(
+                    day.row(channel, series[i][1])
+                    | {
+                        "is_delivered": is_present,
+                        "is_new": is_new,
+                        "value": float(values[j, i]),
+                        "expected": float(expected[j, i]),
+                        "expected_low": float(low[j, i]),
+                        "is_judged": was_full or bool(np.isfinite(low[j, i])),
+                    }
+                )
     return rows
 
 
-def _totals(known: History, bad: np.ndarray, past: np.ndarray, values: np.ndarray,
-            judged: list[_Day], measure_of: np.ndarray, names: tuple[str, ...],
-            tail: float) -> tuple[list[dict], np.ndarray]:
+def _totals(
+    known: History,
+    bad: np.ndarray,
+    past: np.ndarray,
+    values: np.ndarray,
+    judged: list[BusinessDay],
+    measure_of: np.ndarray,
+    names: tuple[str, ...],
+    *,
+    is_ill: bool,
+) -> tuple[list[dict], np.ndarray]:
     """Rows of the sums over channels, and [judged, measure] whether the sum is below its band."""
     # a day on which any channel was bad is no example of a whole day
     spoiled = bad.any(axis=0)[None, :]
@@ -273,16 +234,30 @@ def _totals(known: History, bad: np.ndarray, past: np.ndarray, values: np.ndarra
     sums, totals = np.stack(sums, axis=1), np.stack(totals, axis=1)  # [judged, measure, (day)]
     found = _band(known, sums, judged, np.arange(len(names)), names)
     expected = found.expected.reshape(totals.shape)
+    tail = _tail(judged, np.full(len(names), is_ill))
     low = found.low(tail=tail).reshape(totals.shape)
     rows = []
     for j, day in enumerate(judged):
         is_nothing = not totals[j].sum()
         is_present = not (is_nothing and (np.nansum(low[j]) > 0 or _was_full(sums[j])))
-        rows += [day.row("", name) | {
-            "is_delivered": is_present, "value": float(totals[j, i]),
-            "expected": float(expected[j, i]), "expected_low": float(low[j, i]),
-            "is_judged": bool(np.isfinite(low[j, i]))} for i, name in enumerate(names)]
+        rows += [
+            day.row("", name)
+            | {
+                "is_delivered": is_present,
+                "value": float(totals[j, i]),
+                "expected": float(expected[j, i]),
+                "expected_low": float(low[j, i]),
+                "is_judged": bool(np.isfinite(low[j, i])),
+            }
+            for i, name in enumerate(names)
+        ]
     return rows, totals < np.nan_to_num(low)
+
+
+def _tail(judged: list[BusinessDay], is_ill: np.ndarray) -> np.ndarray:
+    """[judged x series] how improbable a low value must be; the newest day of an ill one, less."""
+    is_newest = np.array([day.is_newest for day in judged])
+    return np.where(is_newest[:, None] & is_ill[None, :], TAIL_WHILE_OPEN, TAIL).ravel()
 
 
 def _groups(judged: int, measure_of: np.ndarray, measures: int) -> np.ndarray:
@@ -290,33 +265,30 @@ def _groups(judged: int, measure_of: np.ndarray, measures: int) -> np.ndarray:
     return (np.arange(judged)[:, None] * measures + measure_of[None, :]).ravel()
 
 
-def _band(known: History, past: np.ndarray, judged: list[_Day], measure_of: np.ndarray,
-          names: tuple[str, ...]) -> Band:
+def _band(
+    known: History,
+    past: np.ndarray,
+    judged: list[BusinessDay],
+    measure_of: np.ndarray,
+    names: tuple[str, ...],
+) -> Band:
     rows = past.shape[1]
     is_money = np.array([names[number] in MONEY for number in measure_of])
-    return band(Cases(
-        past=past.reshape(-1, past.shape[2]), days=known.days,
-        targets=np.repeat([day.day.toordinal() for day in judged], rows),
-        groups=_groups(len(judged), measure_of, len(names)),
-        is_money=np.tile(is_money, len(judged))))
+    return band(
+        Cases(
+            past=past.reshape(-1, past.shape[2]),
+            days=known.days,
+            targets=np.repeat([day.day.toordinal() for day in judged], rows),
+            groups=_groups(len(judged), measure_of, len(names)),
+            is_money=np.tile(is_money, len(judged)),
+        )
+    )
 
 
 def _was_full(past: np.ndarray) -> bool:
     """The fallback while there is no band: the last few known days all had plenty."""
     known = past[:, ~np.isnan(past).all(axis=0)][:, -COLD_DAYS:]
     return known.shape[1] == COLD_DAYS and bool((np.nansum(known, axis=0) >= COLD_VALUE).all())
-
-
-def _row(source: str, account: str, stream: str, channel: str, measure: str, day: date, *,
-         is_newest: bool) -> dict:
-    return {
-        "key": "|".join((source, account, stream, channel, measure, day.isoformat())),
-        "source": source, "account": account, "stream": stream, "channel": channel,
-        "measure": measure, "event_date": day, "is_newest": is_newest,
-        "is_pulled": True, "is_delivered": True, "has_content": True, "is_new": True,
-        "is_known": True, "is_judged": False,
-        "value": math.nan, "expected": math.nan, "expected_low": math.nan,
-    }
 
 
 def _is_copy(now: np.ndarray, before: np.ndarray, past: np.ndarray) -> bool:

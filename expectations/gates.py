@@ -41,8 +41,9 @@ def freshness_gate(settings: Settings, as_of: datetime) -> list[Verdict]:
     def judge() -> list[Verdict]:
         manifest = Manifest(settings.landing_address)
         pairs = expected_pairs(settings, manifest, as_of)
-        rows = freshness.series_rows(pairs, manifest.commits(as_of=as_of), as_of,
-                                     incident_log.evidence(settings, as_of))
+        rows = freshness.series_rows(
+            pairs, manifest.commits(as_of=as_of), as_of, incident_log.evidence(settings, as_of)
+        )
         breaks = checks.run(freshness.frame_of(rows), suites.arrivals)
         return judgement.verdicts(rows, breaks, as_of)
 
@@ -72,8 +73,13 @@ def _warehouse_gate(settings: Settings, as_of: datetime, gate: str) -> list[Verd
     return _judged(settings, gate, as_of, judge, BLOCK)
 
 
-def _judged(settings: Settings, gate: str, as_of: datetime, judge: Callable[[], list[Verdict]],
-            severity: str) -> list[Verdict]:
+def _judged(
+    settings: Settings,
+    gate: str,
+    as_of: datetime,
+    judge: Callable[[], list[Verdict]],
+    severity: str,
+) -> list[Verdict]:
     aware(as_of)
     try:
         verdicts = judge()
@@ -83,8 +89,9 @@ def _judged(settings: Settings, gate: str, as_of: datetime, judge: Callable[[], 
     return verdicts
 
 
-def expected_pairs(settings: Settings, manifest: "Manifest",
-                   as_of: datetime) -> "list[tuple[str, Stream]]":
+def expected_pairs(
+    settings: Settings, manifest: "Manifest", as_of: datetime
+) -> "list[tuple[str, Stream]]":
     """Every (account, stream) that must have data by now: what is configured, else what landed.
 
     The gate must judge while the accounts' home is dead, so the manifest is the fallback; only
@@ -102,11 +109,17 @@ def expected_pairs(settings: Settings, manifest: "Manifest",
             since = account.options.get("since")
             if since and str(day_of(as_of)) < str(since):
                 continue
-            pairs |= {(account.source, account.account, stream.name)
-                      for stream in all_streams() if stream.source == account.source}
+            pairs |= {
+                (account.source, account.account, stream.name)
+                for stream in all_streams()
+                if stream.source == account.source
+            }
     except SiyuError:
         if not landed:
             raise
     streams = {(stream.source, stream.name): stream for stream in all_streams()}
-    return [(account, streams[source, name]) for source, account, name in sorted(pairs)
-            if (source, name) in streams]
+    return [
+        (account, streams[source, name])
+        for source, account, name in sorted(pairs)
+        if (source, name) in streams
+    ]

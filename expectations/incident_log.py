@@ -65,8 +65,10 @@ def derive(runs: list[tuple[Verdict, ...]]) -> list[Incident]:
             by_scope.setdefault((verdict.family, *verdict.scope), []).append(verdict)
         _pass_checker(run, by_scope)
         for key, verdicts in by_scope.items():
-            failed = sorted((v for v in verdicts if not v.passed and v.severity != INFO),
-                            key=lambda v: v.event_date)
+            failed = sorted(
+                (v for v in verdicts if not v.passed and v.severity != INFO),
+                key=lambda v: v.event_date,
+            )
             if failed and key not in opened:
                 opened[key] = _Open(failed, ids)
             if key not in opened:
@@ -134,14 +136,25 @@ class _Open:
         first = self.first
         still = {day for days in self.failing.values() for day in days}
         return Incident(
-            id=self.id, cause=first.cause, source=first.source, account=first.account,
-            channel=first.channel, stream=first.stream, first_date=min(self.dates),
-            last_date=max(self.dates), severity=self.severity, opened_at=self.opened_at,
-            recovered_at=recovered_at, event_dates=tuple(sorted(self.dates)),
-            open_dates=tuple(sorted(still)), gates=tuple(self.gates),
+            id=self.id,
+            cause=first.cause,
+            source=first.source,
+            account=first.account,
+            channel=first.channel,
+            stream=first.stream,
+            first_date=min(self.dates),
+            last_date=max(self.dates),
+            severity=self.severity,
+            opened_at=self.opened_at,
+            recovered_at=recovered_at,
+            event_dates=tuple(sorted(self.dates)),
+            open_dates=tuple(sorted(still)),
+            gates=tuple(self.gates),
             later_causes=tuple(c for c in self.causes if c != first.cause),
-            detail_zh=self.newest.detail_zh, detail_en=self.newest.detail_en,
-            is_checker_error=first.is_checker_error)
+            detail_zh=self.newest.detail_zh,
+            detail_en=self.newest.detail_en,
+            is_checker_error=first.is_checker_error,
+        )
 
 
 def _stable_id(first: Verdict, first_date: date, ids: set[str]) -> str:
@@ -165,6 +178,14 @@ def _pass_checker(run: tuple[Verdict, ...], by_scope: dict[tuple, list[Verdict]]
 
 
 def _passed_checker(sample: Verdict) -> Verdict:
-    return Verdict(gate=sample.gate, check="checker", as_of_at=sample.as_of_at,
-                   event_date=sample.event_date, passed=True, severity=sample.severity,
-                   family="checker", source="siyu", stream=f"{sample.gate}_gate")
+    return Verdict(
+        gate=sample.gate,
+        check="checker",
+        as_of_at=sample.as_of_at,
+        event_date=sample.event_date,
+        passed=True,
+        severity=sample.severity,
+        family="checker",
+        source="siyu",
+        stream=f"{sample.gate}_gate",
+    )

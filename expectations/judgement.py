@@ -1,11 +1,13 @@
 """From rows that break rules to verdicts: one per scope, named after what on-call must do."""
 
+import math
 from collections import defaultdict
 from datetime import date, datetime
+
 import numpy as np
 
+from expectations.business_day import ALL
 from expectations.checks import Break
-from expectations.freshness import ALL
 from expectations.verdict import (
     FAMILIES,
     INFO,
@@ -48,8 +50,16 @@ def verdicts(rows: list[dict], breaks: list[Break], as_of: datetime) -> list[Ver
 class _Group:
     """One stream's business day, its rows and what they break."""
 
-    def __init__(self, source: str, account: str, stream: str, day: date, rows: list[dict],
-                 causes: dict[str, list[Break]], as_of: datetime) -> None:
+    def __init__(
+        self,
+        source: str,
+        account: str,
+        stream: str,
+        day: date,
+        rows: list[dict],
+        causes: dict[str, list[Break]],
+        as_of: datetime,
+    ) -> None:
         self.names = {"source": source, "account": account, "stream": stream}
         self.day, self.as_of, self.causes = day, as_of, causes
         self.whole = next(row for row in rows if row["measure"] == ALL)
@@ -58,6 +68,10 @@ class _Group:
 
     def verdicts(self) -> list[Verdict]:
         """Failures of any day; passes of the newest only."""
+        if not self.is_newest and not any(
+            row["key"] in self.causes for row in (self.whole, *self.series)
+        ):
+            return []
         found = [*self._arrival(), *self._schema()]
         return [v for v in found if self.is_newest or not v.passed]
 
@@ -65,18 +79,24 @@ class _Group:
         if not self.whole["is_pulled"]:
             return []
         failed = any(b.cause == SCHEMA_DRIFT for b in self.causes.get(self.whole["key"], ()))
-        return [self._verdict(
-            "is_known", family=FAMILIES[SCHEMA_DRIFT], cause=SCHEMA_DRIFT if failed else "",
-            zh="出现合同外字段，已保留在 _extra" if failed else "",
-            en="fields outside the contract, kept in _extra" if failed else "")]
+        return [
+            self._verdict(
+                "is_known",
+                family=FAMILIES[SCHEMA_DRIFT],
+                cause=SCHEMA_DRIFT if failed else "",
+                zh="出现合同外字段，已保留在 _extra" if failed else "",
+                en="fields outside the contract, kept in _extra" if failed else "",
+            )
+        ]
 
     def _arrival(self) -> list[Verdict]:
         broken = [b for b in self.causes.get(self.whole["key"], ()) if b.cause in PRIORITY]
         if broken:
             first = min(broken, key=lambda b: PRIORITY.index(b.cause))
             zh, en = WHOLE_TEXT[first.check]
-            return [self._verdict(first.check, cause=first.cause, severity=first.severity,
-                                  zh=zh, en=en)]
+            return [
+                self._verdict(first.check, cause=first.cause, severity=first.severity, zh=zh, en=en)
+            ]
         channels = defaultdict(list)
         for row in self.series:
             channels[row["channel"]].append(row)
@@ -85,13 +105,16 @@ class _Group:
             return [self._scope("", channels[""])]
         failing = {name for name, rows in channels.items() if self._broken(rows)}
         if self._whole_stream_fails(channels, failing, totals):
-            rows = totals if self._broken(totals) else [r for rows in channels.values() for r in rows]
+            rows = (
+                totals if self._broken(totals) else [r for rows in channels.values() for r in rows]
+            )
             return [self._scope("", rows)]
         passed = self._verdict("value_within_band", zh="", en="")
         return [passed, *(self._scope(name, rows) for name, rows in sorted(channels.items()))]
 
-    def _whole_stream_fails(self, channels: dict[str, list[dict]], failing: set[str],
-                            totals: list[dict]) -> bool:
+    def _whole_stream_fails(
+        self, channels: dict[str, list[dict]], failing: set[str], totals: list[dict]
+    ) -> bool:
         """Every channel that can be judged fails, and the small rest does not contradict."""
         judged = {name for name, rows in channels.items() if _can_fail(rows)}
         if not failing:
@@ -107,46 +130,93 @@ class _Group:
         return bool(value <= LEFT_OVER_SHARE * expected)
 
     def _broken(self, rows: list[dict]) -> list[tuple[dict, Break]]:
-        return [(row, b) for row in rows for b in self.causes.get(row["key"], ())
-                if b.cause in PRIORITY]
+        return [
+            (row, b) for row in rows for b in self.causes.get(row["key"], ()) if b.cause in PRIORITY
+        ]
 
     def _scope(self, channel: str, rows: list[dict]) -> Verdict:
         broken = self._broken(rows)
         if not broken:
             if not any(row["is_judged"] for row in rows):
-                return self._verdict("not_enough_history", channel=channel, severity=INFO,
-                                     zh="历史不足 14 天，只按约定时间判断",
-                                     en="not enough history: judged by the contract's times only")
+                return self._verdict(
+                    "not_enough_history",
+                    channel=channel,
+                    severity=INFO,
+                    zh="历史不足 14 天，只按约定时间判断",
+                    en="not enough history: judged by the contract's times only",
+                )
             return self._verdict("value_within_band", channel=channel, row=_largest(rows))
         _, first = min(broken, key=lambda pair: PRIORITY.index(pair[1].cause))
         below = [row for row in rows if row["value"] < row["expected_low"]] or rows
-        below = sorted(below, key=lambda row: -np.nan_to_num(row["expected"]))
-        measures = sorted({row["measure"] for row in below},
-                          key=[row["measure"] for row in below].index)[:4]
+        below = sorted(below, key=_expected, reverse=True)
+        measures = sorted(
+            {row["measure"] for row in below}, key=[row["measure"] for row in below].index
+        )[:4]
         named = [next(row for row in below if row["measure"] == m) for m in measures]
-        zh = "，".join(f"{r['measure']} {_number(r['value'])}（预期约 {_number(r['expected'])}，"
-                      f"下限 {_number(r['expected_low'])}）" for r in named)
-        en = ", ".join(f"{r['measure']} {_number(r['value'])} (expected about "
-                       f"{_number(r['expected'])}, low {_number(r['expected_low'])})"
-                       for r in named)
-        return self._verdict(first.check, channel=channel, cause=first.cause,
-                             severity=first.severity, row=below[0], zh=zh, en=en)
+        zh = "，".join(
+            f"{r['measure']} {_number(r['value'])}（预期约 {_number(r['expected'])}，"
+            f"下限 {_number(r['expected_low'])}）"
+            for r in named
+        )
+        en = ", ".join(
+            f"{r['measure']} {_number(r['value'])} (expected about "
+            f"{_number(r['expected'])}, low {_number(r['expected_low'])})"
+            for r in named
+        )
+        return self._verdict(
+            first.check,
+            channel=channel,
+            cause=first.cause,
+            severity=first.severity,
+            row=below[0],
+            zh=zh,
+            en=en,
+        )
 
-    def _verdict(self, check: str, *, channel: str = "", cause: str = "", severity: str = WARN,
-                 family: str = "arrival", row: dict | None = None, zh: str = "",
-                 en: str = "") -> Verdict:
-        figures = {name: _figure(row, column) for name, column in (
-            ("observed", "value"), ("expected_low", "expected_low"), ("expected", "expected"))}
-        return Verdict(gate=GATE, check=check, as_of_at=self.as_of, event_date=self.day,
-                       passed=not cause, severity=severity, family=family, cause=cause,
-                       channel=channel, detail_zh=zh, detail_en=en, **self.names, **figures)
+    def _verdict(
+        self,
+        check: str,
+        *,
+        channel: str = "",
+        cause: str = "",
+        severity: str = WARN,
+        family: str = "arrival",
+        row: dict | None = None,
+        zh: str = "",
+        en: str = "",
+    ) -> Verdict:
+        figures = {
+            name: _figure(row, column)
+            for name, column in (
+                ("observed", "value"),
+                ("expected_low", "expected_low"),
+                ("expected", "expected"),
+            )
+        }
+        return Verdict(
+            gate=GATE,
+            check=check,
+            as_of_at=self.as_of,
+            event_date=self.day,
+            passed=not cause,
+            severity=severity,
+            family=family,
+            cause=cause,
+            channel=channel,
+            detail_zh=zh,
+            detail_en=en,
+            **self.names,
+            **figures,
+        )
 
 
 WHOLE_TEXT = {
     "is_pulled": ("到点仍无提取记录", "no pull of this day although it is due"),
     "is_delivered": ("源端表示当天尚未算完", "the source says the day is not computed yet"),
-    "has_content": ("提取成功但返回全空，之前有数据", "the pull succeeded and brought nothing, "
-                                            "where it had brought data before"),
+    "has_content": (
+        "提取成功但返回全空，之前有数据",
+        "the pull succeeded and brought nothing, where it had brought data before",
+    ),
 }
 
 
@@ -155,16 +225,20 @@ def _can_fail(rows: list[dict]) -> bool:
 
 
 def _largest(rows: list[dict]) -> dict:
-    return max(rows, key=lambda row: np.nan_to_num(row["expected"]))
+    return max(rows, key=_expected)
+
+
+def _expected(row: dict) -> float:
+    return 0.0 if math.isnan(row["expected"]) else row["expected"]
 
 
 def _figure(row: dict | None, column: str) -> float | None:
-    if row is None or not np.isfinite(row[column]):
+    if row is None or not math.isfinite(row[column]):
         return None
     return round(float(row[column]), 3)
 
 
 def _number(value: float) -> str:
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         return "?"
     return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"

@@ -21,21 +21,36 @@ FAMILY_CHECKS = {
     "schema": ("is_known", "is_readable"),
 }
 FIGURES = {
-    "rows_match_files": "missing_rows", "key_is_unique": "duplicate_rows",
-    "few_events_repeat": "event_duplicates_share", "is_known": "unknown_fields",
-    "reaches_control_total": "short_of_control_totals", "is_readable": "rejected_share",
-    "within_control_total": "over_control_totals", "has_content": "rows",
+    "rows_match_files": "missing_rows",
+    "key_is_unique": "duplicate_rows",
+    "few_events_repeat": "event_duplicates_share",
+    "is_known": "unknown_fields",
+    "reaches_control_total": "short_of_control_totals",
+    "is_readable": "rejected_share",
+    "within_control_total": "over_control_totals",
+    "has_content": "rows",
 }
 TEXTS = {
-    "has_content": ("提取成功但返回全空，之前有数据",
-                    "the pull succeeded and brought nothing, where it had brought data before"),
+    "has_content": (
+        "提取成功但返回全空，之前有数据",
+        "the pull succeeded and brought nothing, where it had brought data before",
+    ),
     "rows_match_files": ("提交记录的行数与文件不符", "rows of the commit and of its files differ"),
     "key_is_unique": ("主键重复", "rows repeat the primary key"),
     "few_events_repeat": ("重复事件比例过高", "too many events came twice"),
-    "reaches_control_total": ("明细合计低于平台总数", "detail adds up to less than the platform's total"),
-    "within_control_total": ("明细合计高于平台总数", "detail adds up to more than the platform's total"),
+    "reaches_control_total": (
+        "明细合计低于平台总数",
+        "detail adds up to less than the platform's total",
+    ),
+    "within_control_total": (
+        "明细合计高于平台总数",
+        "detail adds up to more than the platform's total",
+    ),
     "is_known": ("出现合同外字段，已保留在 _extra", "fields outside the contract, kept in _extra"),
-    "is_readable": ("无法解析的行过多，已隔离", "too many lines cannot be read; they are quarantined"),
+    "is_readable": (
+        "无法解析的行过多，已隔离",
+        "too many lines cannot be read; they are quarantined",
+    ),
 }
 
 
@@ -44,13 +59,26 @@ def commits_frame(manifest: "Manifest", commits: "Iterable[Commit]") -> "pd.Data
     import pandas as pd
 
     rows = [_row(manifest, commit) for commit in commits]
-    return pd.DataFrame(rows, columns=[
-        KEY, "rows", "has_content", "missing_rows", "duplicate_rows", "event_duplicates_share",
-        "short_of_control_totals", "over_control_totals", "unknown_fields", "rejected_share"])
+    return pd.DataFrame(
+        rows,
+        columns=[
+            KEY,
+            "rows",
+            "has_content",
+            "missing_rows",
+            "duplicate_rows",
+            "event_duplicates_share",
+            "short_of_control_totals",
+            "over_control_totals",
+            "unknown_fields",
+            "rejected_share",
+        ],
+    )
 
 
-def verdicts(frame: "pd.DataFrame", commits: "Iterable[Commit]", breaks: list[Break],
-             as_of: datetime) -> list[Verdict]:
+def verdicts(
+    frame: "pd.DataFrame", commits: "Iterable[Commit]", breaks: list[Break], as_of: datetime
+) -> list[Verdict]:
     """One verdict per pull and family of causes; of several failures the heaviest names it."""
     by_key = {row[KEY]: row for row in frame.to_dict("records")}
     result = []
@@ -63,13 +91,15 @@ def verdicts(frame: "pd.DataFrame", commits: "Iterable[Commit]", breaks: list[Br
     return result
 
 
-def _verdict(commit: "Commit", family: str, failed: list[Break], row: dict,
-             as_of: datetime) -> Verdict:
+def _verdict(
+    commit: "Commit", family: str, failed: list[Break], row: dict, as_of: datetime
+) -> Verdict:
     names = {"source": commit.source, "account": commit.account, "stream": commit.stream}
     common = {"gate": GATE, "as_of_at": as_of, "event_date": _day_of(commit), **names}
     if not failed:
-        return Verdict(check=FAMILY_CHECKS[family][0], passed=True, severity=WARN, family=family,
-                       **common)
+        return Verdict(
+            check=FAMILY_CHECKS[family][0], passed=True, severity=WARN, family=family, **common
+        )
     first = failed[0]
     zh, en = TEXTS[first.check]
     figure = float(row[FIGURES[first.check]])
@@ -78,9 +108,17 @@ def _verdict(commit: "Commit", family: str, failed: list[Break], row: dict,
         en += f": {', '.join(commit.unknown_fields[:8])}"
     else:
         zh, en = f"{zh}（{figure:g}）", f"{en} ({figure:g})"
-    return Verdict(check=first.check, passed=False, severity=first.severity, cause=first.cause,
-                   family=FAMILIES[first.cause], observed=figure, detail_zh=zh, detail_en=en,
-                   **common)
+    return Verdict(
+        check=first.check,
+        passed=False,
+        severity=first.severity,
+        cause=first.cause,
+        family=FAMILIES[first.cause],
+        observed=figure,
+        detail_zh=zh,
+        detail_en=en,
+        **common,
+    )
 
 
 def _day_of(commit: "Commit") -> date:
@@ -88,9 +126,13 @@ def _day_of(commit: "Commit") -> date:
 
 
 def _row(manifest: "Manifest", commit: "Commit") -> dict:
-    earlier = [c for c in manifest.commits(commit.source, commit.stream, commit.account,
-                                           as_of=commit.pulled_at)
-               if c.run_id != commit.run_id]
+    earlier = [
+        c
+        for c in manifest.commits(
+            commit.source, commit.stream, commit.account, as_of=commit.pulled_at
+        )
+        if c.run_id != commit.run_id
+    ]
     is_event = commit.kind == "event"
     # a file whose content was judged before has the same verdict
     judged = {file.content_hash for c in earlier for file in c.files}
@@ -98,11 +140,14 @@ def _row(manifest: "Manifest", commit: "Commit") -> dict:
     duplicates = _duplicate_rows(manifest, commit, [file.path for file in fresh])
     short, over = _control_gaps(commit)
     return {
-        KEY: commit.document, "rows": commit.rows, "has_content": not is_hollow(commit, earlier),
+        KEY: commit.document,
+        "rows": commit.rows,
+        "has_content": not is_hollow(commit, earlier),
         "missing_rows": abs(commit.rows - sum(file.rows for file in commit.files)),
         "duplicate_rows": 0 if is_event else duplicates,
         "event_duplicates_share": duplicates / commit.rows if is_event and commit.rows else 0.0,
-        "short_of_control_totals": short, "over_control_totals": over,
+        "short_of_control_totals": short,
+        "over_control_totals": over,
         "unknown_fields": len(commit.unknown_fields),
         "rejected_share": commit.rejected_rows / max(1, commit.rows + commit.rejected_rows),
     }
@@ -122,7 +167,8 @@ def is_hollow(commit: "Commit", earlier: "list[Commit]") -> bool:
         return bool(earlier) and earlier[-1].rows > 0
     covered = set(commit.covered_dates)
     return commit.kind == "report" and any(
-        file.rows and file.event_date in covered for c in earlier for file in c.files)
+        file.rows and file.event_date in covered for c in earlier for file in c.files
+    )
 
 
 def _control_gaps(commit: "Commit") -> tuple[int, int]:
@@ -149,8 +195,11 @@ def _duplicate_rows(manifest: "Manifest", commit: "Commit", paths: list[str]) ->
     stream = get_stream(commit.source, commit.stream)
     key = [*stream.primary_key, *([stream.version_column] if stream.version_column else [])]
     filesystem, root = fsspec.core.url_to_fs(manifest.storage.address)
-    files = ds.dataset([f"{root.rstrip('/')}/{path}" for path in paths], format="parquet",
-                       filesystem=None if manifest.storage.is_local else filesystem)
+    files = ds.dataset(
+        [f"{root.rstrip('/')}/{path}" for path in paths],
+        format="parquet",
+        filesystem=None if manifest.storage.is_local else filesystem,
+    )
     if commit.kind != "event":
         key.append("__filename")  # pyarrow's own column: one file holds one day
     table = files.to_table(columns=key)

@@ -5,14 +5,28 @@ from expectations.robot import MAX_BYTES
 from expectations.verdict import CAUSES_ZH, scope_text
 from siyu.calendar import SHANGHAI
 
-SOURCES_ZH = {"wecom": "企业微信", "wechat_oa": "公众号", "wechat_store": "微信小店",
-              "tencent_ads": "腾讯广告", "page_events": "页面埋点", "siyu": "数据系统"}
+SOURCES_ZH = {
+    "wecom": "企业微信",
+    "wechat_oa": "公众号",
+    "wechat_store": "微信小店",
+    "tencent_ads": "腾讯广告",
+    "page_events": "页面埋点",
+    "siyu": "数据系统",
+}
 STREAMS_ZH = {
-    "follow_user": "成员名单", "customer": "客户列表", "group_chat": "客户群列表",
-    "user_behavior": "成员联系数据", "group_statistic": "群聊统计", "article_total_detail": "图文阅读",
-    "order": "订单", "daily_report_request_time": "广告日报·曝光口径",
-    "daily_report_reporting_time": "广告日报·上报口径", "page_event": "页面事件",
-    "landing_gate": "落地检查", "freshness_gate": "时效检查", "fact_gate": "事实表检查",
+    "follow_user": "成员名单",
+    "customer": "客户列表",
+    "group_chat": "客户群列表",
+    "user_behavior": "成员联系数据",
+    "group_statistic": "群聊统计",
+    "article_total_detail": "图文阅读",
+    "order": "订单",
+    "daily_report_request_time": "广告日报·曝光口径",
+    "daily_report_reporting_time": "广告日报·上报口径",
+    "page_event": "页面事件",
+    "landing_gate": "落地检查",
+    "freshness_gate": "时效检查",
+    "fact_gate": "事实表检查",
     "mart_gate": "集市检查",
 }
 REPEATED = "（可能重复：上次发送时连接中断）\n"
@@ -23,13 +37,20 @@ def opening(incident: Incident, marts: list[str], *, may_repeat: bool = False) -
     cause = CAUSES_ZH.get(incident.cause, incident.cause)
     lines = [
         f'<font color="warning">**【{cause}】{_title(incident)}**</font>',
-        f"> 业务日：**{_days(incident)}** 起" if incident.recovered_at is None
+        f"> 业务日：**{_days(incident)}** 起"
+        if incident.recovered_at is None
         else f"> 业务日：**{_days(incident)}**",
         f"> 原因：{cause} `{incident.cause}`{_detail(incident)}",
     ]
     if marts:
-        lines.append(f"> 影响：{_some(marts)}" + ("（已标注不完整，照常发布）" if incident.severity
-                                              != "block" else "（暂停发布，读者仍看到上一版）"))
+        lines.append(
+            f"> 影响：{_some(marts)}"
+            + (
+                "（已标注不完整，照常发布）"
+                if incident.severity != "block"
+                else "（暂停发布，读者仍看到上一版）"
+            )
+        )
     elif incident.severity == "block":
         lines.append("> 影响：暂停发布，读者仍看到上一版")
     lines += [f"> 处理：`siyu repair {incident.id}`", _foot(incident)]
@@ -52,9 +73,12 @@ def recovery(incident: Incident, *, opening_was_told: bool = True, may_repeat: b
 def digest(opened: list[Incident], recovered: list[Incident], *, may_repeat: bool = False) -> str:
     """One message for many incidents; those that do not fit are counted."""
     head = (REPEATED if may_repeat else "") + (
-        f'<font color="warning">**【汇总】新增 {len(opened)} 起，恢复 {len(recovered)} 起**</font>')
-    lines = [f"> 🔴 {CAUSES_ZH.get(i.cause, i.cause)} {_title(i)} {_days(i)} `siyu repair {i.id}`"
-             for i in opened]
+        f'<font color="warning">**【汇总】新增 {len(opened)} 起，恢复 {len(recovered)} 起**</font>'
+    )
+    lines = [
+        f"> 🔴 {CAUSES_ZH.get(i.cause, i.cause)} {_title(i)} {_days(i)} `siyu repair {i.id}`"
+        for i in opened
+    ]
     lines += [f"> 🟢 已恢复 {_title(i)} {_days(i)} `{i.id}`" for i in recovered]
     foot = "全部：`siyu incidents --open`"
     for kept in range(len(lines), -1, -1):

@@ -50,8 +50,11 @@ def record(settings: Settings, as_of: datetime, gate: str, verdicts: list[Verdic
             path = folder / f"{stem}-{len(runs):03d}-{digest}.jsonl"
             write_atomically(path, text)
     except OSError as error:
-        raise SiyuError(f"The quality log cannot be written ({error.strerror})", where=str(folder),
-                        action="free disk space or correct its permissions") from error
+        raise SiyuError(
+            f"The quality log cannot be written ({error.strerror})",
+            where=str(folder),
+            action="free disk space or correct its permissions",
+        ) from error
     return path
 
 
@@ -65,8 +68,9 @@ def _repeats(runs: list[Path], digest: str, verdicts: list[Verdict]) -> Path | N
     return None
 
 
-def read(settings: Settings, *, until: datetime | None = None,
-         before: datetime | None = None) -> list[tuple[Verdict, ...]]:
+def read(
+    settings: Settings, *, until: datetime | None = None, before: datetime | None = None
+) -> list[tuple[Verdict, ...]]:
     """Gate runs in the order they judged: by moment, then gate, then run.
 
     Args:

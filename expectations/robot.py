@@ -63,12 +63,20 @@ class Robot:
         """
         size = len(markdown.encode())
         if size > MAX_BYTES:
-            raise RobotError(f"The message has {size} bytes, the robot takes {MAX_BYTES}",
-                             where="group robot", action="report this: messages must be cut first")
-        for attempt in Retrying(retry=retry_if_exception_type(_TryLaterError), reraise=True,
-                                stop=stop_after_attempt(3), sleep=self.sleep,
-                                wait=lambda state: state.outcome.exception().wait_seconds
-                                or wait_random_exponential(1, max=10)(state)):
+            raise RobotError(
+                f"The message has {size} bytes, the robot takes {MAX_BYTES}",
+                where="group robot",
+                action="report this: messages must be cut first",
+            )
+        for attempt in Retrying(
+            retry=retry_if_exception_type(_TryLaterError),
+            reraise=True,
+            stop=stop_after_attempt(3),
+            sleep=self.sleep,
+            wait=lambda state: (
+                state.outcome.exception().wait_seconds or wait_random_exponential(1, max=10)(state)
+            ),
+        ):
             with attempt:
                 self._wait_for_turn()
                 self._post(markdown)
@@ -77,8 +85,11 @@ class Robot:
         body = {"msgtype": "markdown", "markdown": {"content": markdown}}
         try:
             answer = requests.post(self.webhook, json=body, timeout=(5, 15))
-        except (requests.ConnectTimeout, requests.exceptions.InvalidURL,
-                requests.exceptions.MissingSchema) as error:
+        except (
+            requests.ConnectTimeout,
+            requests.exceptions.InvalidURL,
+            requests.exceptions.MissingSchema,
+        ) as error:
             raise _TryLaterError(type(error).__name__) from None
         except requests.ConnectionError as error:
             if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
@@ -92,19 +103,27 @@ class Robot:
             result = answer.json()
             code = int(result["errcode"])
         except (ValueError, KeyError, TypeError):
-            raise RobotError(f"The robot answered something else (HTTP {answer.status_code})",
-                             where="group robot",
-                             action="check that SIYU_ROBOT_WEBHOOK is a robot's address") from None
+            raise RobotError(
+                f"The robot answered something else (HTTP {answer.status_code})",
+                where="group robot",
+                action="check that SIYU_ROBOT_WEBHOOK is a robot's address",
+            ) from None
         if code == TOO_OFTEN:
             # whether the minute is fixed or sliding is not documented: wait a whole one
             raise _TryLaterError("too many messages a minute", MINUTE_SECONDS)
         if code == BUSY:
             raise _TryLaterError("busy")
         if code:
-            action = ("check SIYU_ROBOT_WEBHOOK: the key is wrong or was revoked"
-                      if code in WRONG_KEY else "look the code up in the robot's documentation")
-            raise RobotError(f"The robot refused the message (errcode {code})",
-                             where="group robot", action=action)
+            action = (
+                "check SIYU_ROBOT_WEBHOOK: the key is wrong or was revoked"
+                if code in WRONG_KEY
+                else "look the code up in the robot's documentation"
+            )
+            raise RobotError(
+                f"The robot refused the message (errcode {code})",
+                where="group robot",
+                action=action,
+            )
 
     def _wait_for_turn(self) -> None:
         """Book one of the minute's 20 places, waiting until one is free."""
@@ -119,8 +138,11 @@ class Robot:
                         return
                     pause = MINUTE_SECONDS - (now - min(recent))
             except Timeout:
-                raise RobotError("Another process holds the robot's turn for too long",
-                                 where=str(self.ledger), action="run the command again") from None
+                raise RobotError(
+                    "Another process holds the robot's turn for too long",
+                    where=str(self.ledger),
+                    action="run the command again",
+                ) from None
             self.sleep(max(pause, 0.05))
 
     def _booked(self) -> list[float]:
@@ -132,15 +154,20 @@ class Robot:
 
 class _TryLaterError(RobotError):
     def __init__(self, reason: str, wait_seconds: float = 0.0) -> None:
-        super().__init__(f"The robot does not take messages ({reason})", where="group robot",
-                         action="nothing is lost: pending messages go out with the next run")
+        super().__init__(
+            f"The robot does not take messages ({reason})",
+            where="group robot",
+            action="nothing is lost: pending messages go out with the next run",
+        )
         self.wait_seconds = wait_seconds
 
 
 def _unknown(error: Exception) -> DeliveryUnknownError:
     return DeliveryUnknownError(
-        f"The connection to the robot broke ({type(error).__name__})", where="group robot",
-        action="nothing is lost: the message is sent again, marked as a possible repeat")
+        f"The connection to the robot broke ({type(error).__name__})",
+        where="group robot",
+        action="nothing is lost: the message is sent again, marked as a possible repeat",
+    )
 
 
 def configured_robot(settings: Settings) -> Robot:
@@ -152,11 +179,16 @@ def configured_robot(settings: Settings) -> Robot:
     webhook = settings.robot_webhook.get_secret_value()
     if not webhook and settings.sandbox_url:
         try:
-            answer = requests.get(f"{settings.sandbox_url.rstrip('/')}/_sandbox/accounts", timeout=10)
+            answer = requests.get(
+                f"{settings.sandbox_url.rstrip('/')}/_sandbox/accounts", timeout=10
+            )
             webhook = answer.json().get("robot_webhook", "")
         except (requests.RequestException, ValueError):
             webhook = ""
     if not webhook:
-        raise ConfigurationError("There is no group robot to alert", where="SIYU_ROBOT_WEBHOOK",
-                                 action="set it to the webhook address of a WeCom group robot")
+        raise ConfigurationError(
+            "There is no group robot to alert",
+            where="SIYU_ROBOT_WEBHOOK",
+            action="set it to the webhook address of a WeCom group robot",
+        )
     return Robot(webhook, settings.quality_log / "robot_turns.json")

@@ -26,16 +26,31 @@ SEVERITIES = (INFO, WARN, BLOCK)  # from light to heavy
 # Causes that are names for one fault at different ages: a channel that is late on the first day may
 # be partial on the third. One scope has at most one open incident per family.
 FAMILIES = {
-    NOT_PULLED: "arrival", SOURCE_LATE: "arrival", PARTIAL: "arrival", SILENT_EMPTY: "arrival",
-    STUCK: "arrival", SHIFTED_DAY: "arrival",
-    REVISED_AFTER_FINAL: "revision", DUPLICATED: "duplication", SCHEMA_DRIFT: "schema",
-    BROKEN_RULE: "rule", CHECKER_ERROR: "checker",
+    NOT_PULLED: "arrival",
+    SOURCE_LATE: "arrival",
+    PARTIAL: "arrival",
+    SILENT_EMPTY: "arrival",
+    STUCK: "arrival",
+    SHIFTED_DAY: "arrival",
+    REVISED_AFTER_FINAL: "revision",
+    DUPLICATED: "duplication",
+    SCHEMA_DRIFT: "schema",
+    BROKEN_RULE: "rule",
+    CHECKER_ERROR: "checker",
 }
 
 CAUSES_ZH = {
-    NOT_PULLED: "未拉取", SOURCE_LATE: "源端延迟", PARTIAL: "数据不全", SILENT_EMPTY: "返回为空",
-    STUCK: "数据停滞", REVISED_AFTER_FINAL: "定稿后被改", SHIFTED_DAY: "日期错位", DUPLICATED: "数据重复",
-    SCHEMA_DRIFT: "字段变化", BROKEN_RULE: "数仓规则不成立", CHECKER_ERROR: "检查程序故障",
+    NOT_PULLED: "未拉取",
+    SOURCE_LATE: "源端延迟",
+    PARTIAL: "数据不全",
+    SILENT_EMPTY: "返回为空",
+    STUCK: "数据停滞",
+    REVISED_AFTER_FINAL: "定稿后被改",
+    SHIFTED_DAY: "日期错位",
+    DUPLICATED: "数据重复",
+    SCHEMA_DRIFT: "字段变化",
+    BROKEN_RULE: "数仓规则不成立",
+    CHECKER_ERROR: "检查程序故障",
 }
 
 
@@ -106,13 +121,23 @@ def scope_text(source: str, account: str, channel: str, stream: str) -> str:
     return "/".join(part for part in (source, account, stream, channel) if part)
 
 
-def checker_error(gate: str, as_of: datetime, event_date: date, error: BaseException, *,
-                  severity: str = WARN) -> Verdict:
+def checker_error(
+    gate: str, as_of: datetime, event_date: date, error: BaseException, *, severity: str = WARN
+) -> Verdict:
     """The verdict that the check itself failed: reported as such, never as bad data."""
     text = f"{type(error).__name__}: {error}"[:500]
     return Verdict(
-        gate=gate, check="checker", as_of_at=as_of, event_date=event_date, passed=False,
-        severity=severity, family=FAMILIES[CHECKER_ERROR], cause=CHECKER_ERROR, source="siyu",
-        stream=f"{gate}_gate", is_checker_error=True,
+        gate=gate,
+        check="checker",
+        as_of_at=as_of,
+        event_date=event_date,
+        passed=False,
+        severity=severity,
+        family=FAMILIES[CHECKER_ERROR],
+        cause=CHECKER_ERROR,
+        source="siyu",
+        stream=f"{gate}_gate",
+        is_checker_error=True,
         detail_zh=f"检查程序自身出错，数据好坏未知：{text}",
-        detail_en=f"The check itself failed, nothing is known about the data: {text}")
+        detail_en=f"The check itself failed, nothing is known about the data: {text}",
+    )

@@ -26,13 +26,16 @@ def arrivals() -> "gx.ExpectationSuite":
     """What must hold for a series on a business day whose data is expected by now."""
     import great_expectations as gx
 
-    return gx.ExpectationSuite(name="freshness.arrivals", expectations=[
-        holds("is_pulled", check="is_pulled", cause=NOT_PULLED, severity=WARN),
-        # the source says that it is not ready, or nothing came where the band asks for something
-        holds("is_delivered", check="is_delivered", cause=SOURCE_LATE, severity=WARN),
-        holds("has_content", check="has_content", cause=SILENT_EMPTY, severity=WARN),
-        holds("is_new", check="is_new", cause=STUCK, severity=WARN),
-        holds("is_known", check="is_known", cause=SCHEMA_DRIFT, severity=WARN),
-        # known value less the lower end of its band
-        at_least("margin", 0, check="value_within_band", cause=PARTIAL, severity=WARN),
-    ])
+    return gx.ExpectationSuite(
+        name="freshness.arrivals",
+        expectations=[
+            holds("is_pulled", check="is_pulled", cause=NOT_PULLED, severity=WARN),
+            # the source says it is not ready, or nothing came where the band asks for something
+            holds("is_delivered", check="is_delivered", cause=SOURCE_LATE, severity=WARN),
+            holds("has_content", check="has_content", cause=SILENT_EMPTY, severity=WARN),
+            holds("is_new", check="is_new", cause=STUCK, severity=WARN),
+            holds("is_known", check="is_known", cause=SCHEMA_DRIFT, severity=WARN),
+            # known value less the lower end of its band
+            at_least("margin", 0, check="value_within_band", cause=PARTIAL, severity=WARN),
+        ],
+    )

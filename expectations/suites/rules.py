@@ -17,21 +17,29 @@ def holds(column: str, *, check: str, cause: str, severity: str) -> "gxe.Expecta
     return at_least(column, 1, check=check, cause=cause, severity=severity)
 
 
-def at_least(column: str, limit: float, *, check: str, cause: str,
-             severity: str) -> "gxe.Expectation":
+def at_least(
+    column: str, limit: float, *, check: str, cause: str, severity: str
+) -> "gxe.Expectation":
     """No row's `column` is below the limit; missing values are not judged."""
     import great_expectations.expectations as gxe
 
     return gxe.ExpectColumnMinToBeBetween(
-        column=column, min_value=limit, severity=GX_SEVERITIES[severity],
-        meta={"check": check, "cause": cause})
+        column=column,
+        min_value=limit,
+        severity=GX_SEVERITIES[severity],
+        meta={"check": check, "cause": cause},
+    )
 
 
-def at_most(column: str, limit: float, *, check: str, cause: str,
-            severity: str) -> "gxe.Expectation":
+def at_most(
+    column: str, limit: float, *, check: str, cause: str, severity: str
+) -> "gxe.Expectation":
     """No row's `column` is above the limit; missing values are not judged."""
     import great_expectations.expectations as gxe
 
     return gxe.ExpectColumnMaxToBeBetween(
-        column=column, max_value=limit, severity=GX_SEVERITIES[severity],
-        meta={"check": check, "cause": cause})
+        column=column,
+        max_value=limit,
+        severity=GX_SEVERITIES[severity],
+        meta={"check": check, "cause": cause},
+    )

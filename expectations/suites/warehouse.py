@@ -1,4 +1,4 @@
-"""Rules for facts and marts, over one row per rule (counted by DuckDB in `expectations.warehouse`)."""
+"""Rules for facts and marts, over one row per table (made by `expectations.warehouse`)."""
 
 from typing import TYPE_CHECKING
 
@@ -22,12 +22,20 @@ def marts() -> "gx.ExpectationSuite":
 def _rules(name: str) -> "gx.ExpectationSuite":
     import great_expectations as gx
 
-    return gx.ExpectationSuite(name=name, expectations=[
-        holds("has_rows", check="has_rows", cause=BROKEN_RULE, severity=BLOCK),
-        at_most("duplicate_keys", 0, check="key_is_unique", cause=BROKEN_RULE, severity=BLOCK),
-        at_most("null_keys", 0, check="key_is_complete", cause=BROKEN_RULE, severity=BLOCK),
-        at_most("rows_out_of_range", 0, check="rates_within_0_and_1", cause=BROKEN_RULE,
-                severity=BLOCK),
-        holds("is_as_of", check="is_as_of", cause=BROKEN_RULE, severity=BLOCK),
-        holds("total_is_kept", check="total_is_kept", cause=BROKEN_RULE, severity=BLOCK),
-    ])
+    return gx.ExpectationSuite(
+        name=name,
+        expectations=[
+            holds("has_rows", check="has_rows", cause=BROKEN_RULE, severity=BLOCK),
+            at_most("duplicate_keys", 0, check="key_is_unique", cause=BROKEN_RULE, severity=BLOCK),
+            at_most("null_keys", 0, check="key_is_complete", cause=BROKEN_RULE, severity=BLOCK),
+            at_most(
+                "rows_out_of_range",
+                0,
+                check="rates_within_0_and_1",
+                cause=BROKEN_RULE,
+                severity=BLOCK,
+            ),
+            holds("is_as_of", check="is_as_of", cause=BROKEN_RULE, severity=BLOCK),
+            holds("total_is_kept", check="total_is_kept", cause=BROKEN_RULE, severity=BLOCK),
+        ],
+    )

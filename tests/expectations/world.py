@@ -27,22 +27,56 @@ class FakeStream:
     version_column: str | None = None
 
 
-AD = FakeStream("tencent_ads", "daily_report_request_time", "report",
-                ("cost", "view_count", "valid_click_count", "conversions_count"), "site_set")
-EVENTS = FakeStream("page_events", "page_event", "event",
-                    ("page_view", "link_click", "lead_form", "booking"), "utm_source", time(0))
+AD = FakeStream(
+    "tencent_ads",
+    "daily_report_request_time",
+    "report",
+    ("cost", "view_count", "valid_click_count", "conversions_count"),
+    "site_set",
+)
+EVENTS = FakeStream(
+    "page_events",
+    "page_event",
+    "event",
+    ("page_view", "link_click", "lead_form", "booking"),
+    "utm_source",
+    time(0),
+)
 STAFF = FakeStream("wecom", "user_behavior", "report", ("rows", "message_cnt"), None, time(6))
 
 # share known d days after the day; the morning pull of the next day is delay 1
-CURVES = {"lead_form": (.40, .52, .60, .78, .92, .99, .995, 1.0),
-          "booking": (.40, .52, .60, .78, .92, .99, .995, 1.0),
-          "conversions_count": (.45, .63, .74, .82, .87, .91, .93, .95)}
-CHANNELS = {"page_events": ("live_stream", "short_video", "community", "partner", "tiny"),
-            "tencent_ads": ("MOMENTS", "CHANNELS", "WECHAT"), "wecom": ("",)}
-DAILY = {"live_stream": 160, "short_video": 90, "community": 60, "partner": 35, "tiny": 1.5,
-         "MOMENTS": 900, "CHANNELS": 400, "WECHAT": 150, "": 500}
-SHARE = {"page_view": 1.0, "link_click": .35, "lead_form": .08, "booking": .03, "view_count": 60,
-         "valid_click_count": 1.0, "cost": 120, "conversions_count": .03, "message_cnt": 4}
+CURVES = {
+    "lead_form": (0.40, 0.52, 0.60, 0.78, 0.92, 0.99, 0.995, 1.0),
+    "booking": (0.40, 0.52, 0.60, 0.78, 0.92, 0.99, 0.995, 1.0),
+    "conversions_count": (0.45, 0.63, 0.74, 0.82, 0.87, 0.91, 0.93, 0.95),
+}
+CHANNELS = {
+    "page_events": ("live_stream", "short_video", "community", "partner", "tiny"),
+    "tencent_ads": ("MOMENTS", "CHANNELS", "WECHAT"),
+    "wecom": ("",),
+}
+DAILY = {
+    "live_stream": 160,
+    "short_video": 90,
+    "community": 60,
+    "partner": 35,
+    "tiny": 1.5,
+    "MOMENTS": 900,
+    "CHANNELS": 400,
+    "WECHAT": 150,
+    "": 500,
+}
+SHARE = {
+    "page_view": 1.0,
+    "link_click": 0.35,
+    "lead_form": 0.08,
+    "booking": 0.03,
+    "view_count": 60,
+    "valid_click_count": 1.0,
+    "cost": 120,
+    "conversions_count": 0.03,
+    "message_cnt": 4,
+}
 
 
 @dataclass
@@ -61,23 +95,24 @@ class World:
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(self.seed)
-        rhythm = np.array([1, 1.02, 1, .98, 1.05, .8, .75]) * rng.uniform(.9, 1.1, 7)
+        rhythm = np.array([1, 1.02, 1, 0.98, 1.05, 0.8, 0.75]) * rng.uniform(0.9, 1.1, 7)
         self.rng = rng
         for n, day in enumerate(days_between(FIRST, FIRST + timedelta(self.days))):
-            holiday = .65 if date(2026, 5, 1) <= day <= date(2026, 5, 5) else 1.0
+            holiday = 0.65 if date(2026, 5, 1) <= day <= date(2026, 5, 5) else 1.0
             common = rng.gamma(80) / 80 * rhythm[day.weekday()] * (1 + self.growth) ** n * holiday
             for channel in CHANNELS[self.stream.source]:
                 own = rng.gamma(60) / 60
                 for measure in self.stream.measures:
-                    mean = (DAILY[channel] * SHARE.get(measure, 1) * common * own)
+                    mean = DAILY[channel] * SHARE.get(measure, 1) * common * own
                     value = 40 if measure == "rows" else float(rng.poisson(mean))
                     # each (day, measure) has its own lateness: beta noise round the curve
                     curve = np.array(CURVES.get(measure, (0.97, *[1.0] * 7)))
                     if measure in CURVES:
-                        slow = .8 if day.weekday() >= 5 else 1.0
-                        curve = np.minimum(curve, curve * slow + (1 - slow) * (curve > .9))
+                        slow = 0.8 if day.weekday() >= 5 else 1.0
+                        curve = np.minimum(curve, curve * slow + (1 - slow) * (curve > 0.9))
                         curve = np.maximum.accumulate(
-                            rng.beta(60 * curve + .01, 60 * (1 - curve) + .01))
+                            rng.beta(60 * curve + 0.01, 60 * (1 - curve) + 0.01)
+                        )
                     self.truth[day, channel, measure] = (value, curve)
 
     def seen(self, day: date, channel: str, measure: str, pulled: date) -> float:
@@ -88,9 +123,12 @@ class World:
             return 0.0
         return float(round(value * curve[min(delay, len(curve) - 1)]))
 
-    def commits(self, hide: Callable[[date, str, date], float] = lambda *_: 1.0,
-                skip: Callable[[date], bool] = lambda _: False,
-                window: int = 8) -> list[Commit]:
+    def commits(
+        self,
+        hide: Callable[[date, str, date], float] = lambda *_: 1.0,
+        skip: Callable[[date], bool] = lambda _: False,
+        window: int = 8,
+    ) -> list[Commit]:
         """One pull each morning at 10:30, for the days of the window before it."""
         made = []
         for pulled_date in days_between(FIRST + timedelta(1), FIRST + timedelta(self.days)):
@@ -114,16 +152,36 @@ class World:
         return made
 
 
-def commit(stream: FakeStream, account: str, pulled_date: date, covered: tuple[date, ...],
-           arrivals: list[Arrival], files: list[LandedFile], **others: object) -> Commit:
+def commit(
+    stream: FakeStream,
+    account: str,
+    pulled_date: date,
+    covered: tuple[date, ...],
+    arrivals: list[Arrival],
+    files: list[LandedFile],
+    **others: object,
+) -> Commit:
     """A commit of the morning pull of one day."""
     moment = at(pulled_date, time(10, 30))
     made = Commit(
-        source=stream.source, stream=stream.name, kind=stream.kind, account=account,
-        run_id=f"{pulled_date:%Y%m%d}{account[:4]}", pulled_at=moment, started_at=moment,
-        finished_at=moment, first_date=covered[0], last_date=covered[-1], covered_dates=covered,
-        rows=sum(f.rows for f in files), bytes=1, requests=1, schema_fingerprint="s",
-        files=tuple(files), arrivals=tuple(arrivals))
+        source=stream.source,
+        stream=stream.name,
+        kind=stream.kind,
+        account=account,
+        run_id=f"{pulled_date:%Y%m%d}{account[:4]}",
+        pulled_at=moment,
+        started_at=moment,
+        finished_at=moment,
+        first_date=covered[0],
+        last_date=covered[-1],
+        covered_dates=covered,
+        rows=sum(f.rows for f in files),
+        bytes=1,
+        requests=1,
+        schema_fingerprint="s",
+        files=tuple(files),
+        arrivals=tuple(arrivals),
+    )
     return replace(made, **others)
 
 

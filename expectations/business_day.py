@@ -1,0 +1,140 @@
+"""One business day of one stream: which pull answers for it, and what was known when."""
+
+import math
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from expectations.arrivals import History, day_starts, hours
+
+if TYPE_CHECKING:
+    from extractors.core.stream import Stream
+
+JUDGED_DAYS = 7  # the newest expected day and those before it that may still be open
+AGE_TOLERANCE_HOURS = 6.0  # a pull this much later in the day still counts as the same age
+STILL_DAYS, STILL_VALUE = 3, 50.0
+ALL = "*"  # the measure of the row that is about the pull as a whole
+
+
+class BusinessDay:
+    """One stream's business day: which pull answers for it, and what was known when."""
+
+    def __init__(
+        self, stream: "Stream", known: History, day: date, newest: date, as_of: datetime
+    ) -> None:
+        self.known, self.day, self.is_newest = known, day, day == newest
+        self.index = day.toordinal() - known.first
+        self.now = hours(as_of)
+        self.starts = day_starts(known.days)
+        lag = 0 if known.kind == "entity" else 24
+        self.ready = self.starts + lag + stream.ready_at.hour + stream.ready_at.minute / 60
+        self.newest_pulls = known.last_pull(self.now, self.ready)
+        self.pull = int(self.newest_pulls[self.index])
+
+    def whole(self) -> dict:
+        """The row about the pull as a whole."""
+        known = self.known
+        row = self.row("", ALL)
+        late = bool(
+            (
+                known.not_ready[:, self.index]
+                & (known.pulled >= self.ready[self.index])
+                & (known.pulled <= self.now)
+            ).any()
+        )
+        if self.pull < 0:
+            # asked, and told to come back later: that is not a missing pull
+            row["is_pulled"], row["is_delivered"] = late, not late
+            return row
+        row["is_delivered"] = not known.not_ready[self.pull, self.index]
+        row["has_content"] = not self._is_hollow()
+        row["is_known"] = not known.unknown_fields[self.pull]
+        return row
+
+    def values(self) -> np.ndarray:
+        """[series] what is known of the day now."""
+        return self.known.values[:, self.pull, self.index]
+
+    def past(self) -> np.ndarray:
+        """[series, day] what was known of earlier days when they were as old as this one is."""
+        known = self.known
+        age = known.pulled[self.pull] - self.starts[self.index]
+        then = known.last_pull(self.starts + age + AGE_TOLERANCE_HOURS, self.ready)
+        found = known.known(then)
+        unfinished = known.not_ready[np.maximum(then, 0), np.arange(len(then))]
+        found = np.where(unfinished[None, :], np.nan, found)
+        found[:, self.index :] = np.nan
+        return found
+
+    def before(self) -> np.ndarray:
+        """[series] what is known now of the day before."""
+        return self.known.known(self.newest_pulls)[:, self.index - 1]
+
+    def stands_still(self, members: list[int]) -> bool:
+        """Whether the days before are as they were a day earlier, although they should grow."""
+        known = self.known
+        then = known.last_pull(min(self.now, known.pulled[self.pull]) - 20.0, self.ready)
+        now, before = known.known(self.newest_pulls)[members], known.known(then)[members]
+        span = slice(max(0, self.index - JUDGED_DAYS + 1), self.index)
+        old, new = before[:, span].sum(axis=0), now[:, span].sum(axis=0)
+        grown = old[old >= STILL_VALUE], new[old >= STILL_VALUE]
+        return len(grown[0]) >= STILL_DAYS and bool((grown[0] == grown[1]).all())
+
+    def row(self, channel: str, measure: str) -> dict:
+        """A row of this day, nothing wrong with it yet."""
+        return empty_row(
+            self.known.source,
+            self.known.account,
+            self.known.stream,
+            channel,
+            measure,
+            self.day,
+            is_newest=self.is_newest,
+        )
+
+    def _is_hollow(self) -> bool:
+        """Whether the pull brought nothing at all where it had brought something before."""
+        known, pull = self.known, self.pull
+        if known.rows[pull]:
+            return False
+        if known.inputs[pull] > 0:  # objects were read, and there was nothing in them
+            return True
+        if known.kind == "event" or not pull:
+            return False
+        if known.kind == "entity":
+            return bool(known.rows[pull - 1])
+        earlier = np.nansum(known.values[:, :pull], axis=0)  # [pull, day]
+        return bool((earlier[:, known.answers[pull]] > 0).any())
+
+
+def empty_row(
+    source: str,
+    account: str,
+    stream: str,
+    channel: str,
+    measure: str,
+    day: date,
+    *,
+    is_newest: bool,
+) -> dict:
+    """A row with nothing wrong: flags are true and figures missing where they do not apply."""
+    return {
+        "key": "|".join((source, account, stream, channel, measure, day.isoformat())),
+        "source": source,
+        "account": account,
+        "stream": stream,
+        "channel": channel,
+        "measure": measure,
+        "event_date": day,
+        "is_newest": is_newest,
+        "is_pulled": True,
+        "is_delivered": True,
+        "has_content": True,
+        "is_new": True,
+        "is_known": True,
+        "is_judged": False,
+        "value": math.nan,
+        "expected": math.nan,
+        "expected_low": math.nan,
+    }
