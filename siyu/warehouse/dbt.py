@@ -14,7 +14,7 @@ from siyu.warehouse.state import PROJECT, code_fingerprint
 
 Progress = Callable[[int, int, str], None]
 
-_PARSED: dict[tuple[str, str], Any] = {}  # (target path, code) -> dbt's parsed project
+_PARSED: dict[str, Any] = {}  # code fingerprint -> dbt's parsed project; it names no home
 
 
 def run_dbt(
@@ -57,7 +57,7 @@ def run_dbt(
     ]
     log = folder / "logs" / "dbt.log"
     try:
-        key = (str(folder), code_fingerprint())
+        key = code_fingerprint()
         if key not in _PARSED:
             parsed = dbtRunner().invoke(["parse", *options])
             if not parsed.success:

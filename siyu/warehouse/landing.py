@@ -151,7 +151,8 @@ def _create_tables(
         create or replace table landing.commits as
         select source::varchar as source, stream::varchar as stream, kind::varchar as kind,
             account::varchar as account, run_id::varchar as run_id,
-            pulled_at::timestamptz as pulled_at, event_date::date as event_date, rows_of_day::bigint as rows_of_day,
+            pulled_at::timestamptz as pulled_at, event_date::date as event_date,
+            rows_of_day::bigint as rows_of_day,
             content_hash::varchar as content_hash, unknown_fields::bigint as unknown_fields,
             is_not_ready::boolean as is_not_ready
         from commit_days""")
@@ -159,7 +160,8 @@ def _create_tables(
         create or replace table landing.arrivals as
         select source::varchar as source, stream::varchar as stream, account::varchar as account,
             channel::varchar as channel, measure::varchar as measure,
-            event_date::date as event_date, pulled_at::timestamptz as pulled_at, delay_days::integer as delay_days,
+            event_date::date as event_date, pulled_at::timestamptz as pulled_at,
+            delay_days::integer as delay_days,
             value::double as value
         from arrivals""")
 
