@@ -11,7 +11,7 @@ from siyu.settings import Settings
 from siyu.warehouse import build, connect, last_build_at
 
 from .conftest import DAYS
-from .landed import FIRST, Landing, customer, morning
+from .landed import FIRST, Landing, customer, events_of, morning, orders_of
 
 LAST = morning(FIRST + timedelta(DAYS - 1))
 
@@ -182,3 +182,34 @@ def test_a_fact_opens_only_the_files_of_the_days_it_asks_for(built_to_day_7):
         ).fetchone()[0]
     read = int(plan.split("Total Files Read:")[1].split()[0])
     assert 0 < read < files / 3
+
+
+def test_a_late_click_takes_the_credit_for_an_order_of_a_later_day(tmp_path):
+    """A click of day 1, delivered after day 5, is the last touch before an order of day 3."""
+    settings = Settings(home=tmp_path)
+    landing = Landing(tmp_path / "landing")
+    landing.cycle(FIRST)
+    day, bought = FIRST + timedelta(1), FIRST + timedelta(3)
+    paid_at = morning(bought) - timedelta(hours=12)
+    order = orders_of(bought)[0] | {"order_id": "o", "unionid": "late", "status": 30}
+    order |= {"create_time": paid_at, "pay_time": paid_at, "update_time": paid_at}
+    landing.pull("wechat_store", "order", "shop_main", morning(bought), {bought: [order]})
+    build(settings, as_of=morning(bought), with_tests=False)
+    click = events_of(day)[0][0] | {
+        "event_id": "late",
+        "event_type": "link_click",
+        "event_time": morning(day) - timedelta(hours=20),
+        "unionid": "late",
+        "utm_source": "partner",
+    }
+    later = morning(FIRST + timedelta(5))
+    landing.pull("page_events", "page_event", "h5_main", later, {day: [click]})
+
+    result = build(settings, as_of=later, with_tests=False)
+
+    assert not result.is_full
+    with connect(settings) as connection:
+        credited = connection.execute(
+            "select channel_id from facts.fct_conversion where conversion_id = 'paid_order:o'"
+        ).fetchall()
+    assert credited == [("partner",)]
