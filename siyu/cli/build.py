@@ -19,14 +19,14 @@ from siyu.settings import Settings
 def build(
     as_of: str | None, select: str | None, full_refresh: bool, with_tests: bool, as_json: bool
 ) -> None:
-    r"""Build facts and marts for the business days that the pulls since the last build touched.
+    """Build facts and marts for the business days that the pulls since the last build touched.
 
     \b
     Example:
       siyu build
       siyu build --as-of 2026-04-13T10:30+08:00
       siyu build --select facts
-    """
+    """  # noqa: D301 - click wants the backspace character itself
     from siyu.warehouse import build as build_warehouse
 
     moment = parse_moment(as_of) if as_of else datetime.now(UTC)
@@ -65,14 +65,14 @@ def build(
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @reports_errors
 def query(sql: str, as_json: bool, as_csv: bool) -> None:
-    r"""Ask the published marts, read-only.
+    """Ask the published marts, read-only.
 
     \b
     Example:
       siyu query "show tables"
       siyu query "select period_start_date, value, completeness from mart_kpi_daily
                   where metric_id = 'gmv' and period = 'day' and dimension = 'all'"
-    """
+    """  # noqa: D301 - click wants the backspace character itself
     import orjson
 
     from siyu.warehouse import query as query_marts
