@@ -16,12 +16,14 @@ from siyu.calendar import is_holiday
 
 MIN_HISTORY_DAYS = 14  # fewer: no band, the contract's times alone are judged
 LEVEL_DAYS = 28  # days that make the level
-TAIL = 1e-6  # chance that a healthy series falls below its band on one day
+TAIL = 1e-5  # chance that a healthy series falls below its band on one day
 # the same while its incident is open: a source known to be ill must prove that it is well
 TAIL_WHILE_OPEN = 1e-3
 MATERIAL = 0.5  # and it must be less than this share of what is expected
 DISPERSION_FLOOR = 0.03  # (coefficient of variation)^2 beyond counting noise: 17 %
 DISPERSION_PRIOR_DAYS = 10  # weight of the siblings' dispersion against the series' own
+FITTED_PARAMETERS = 4.0  # level, and a rhythm that is mostly its siblings'
+VIRAL = 0.6  # a day above its fit counts as this much above it at most
 DISPERSION_DOUBT = 2.0  # standard errors of it that are added, n days: this / sqrt(n)
 RHYTHM_DOUBT = 100.0  # weeks of prior per unit of squared coefficient of variation
 FEW_THINGS = 10.0  # a series made of fewer things a day than this may well have a day of nothing
@@ -245,13 +247,16 @@ def _dispersion(
 ) -> np.ndarray:
     """[row] squared coefficient of variation beyond counting noise.
 
-    From the days below their fit only: a day that goes viral says nothing about how low is normal.
+    A day that goes viral says little about how low is normal, so days above their fit are cut.
     """
-    below = np.where(normal < fitted, (normal - fitted) ** 2, 0.0)
-    below = np.where(np.isnan(normal), np.nan, below)
+    residual = np.minimum(normal - fitted, VIRAL * fitted) ** 2
+    below = np.where(normal < fitted, residual, np.where(np.isnan(normal), np.nan, 0.0))
+    spread = np.fmax(np.nanmean(residual, axis=1), 2 * np.nanmean(below, axis=1))
     mean = np.nan_to_num(np.nanmean(fitted, axis=1))
     noise = np.where(cases.is_money, 0.0, mean)
-    own = (2 * np.nanmean(below, axis=1) - noise) / np.nanmean(fitted**2, axis=1)
+    # level and rhythm were fitted to the same days
+    spread = spread * count / np.maximum(count - FITTED_PARAMETERS, 1)
+    own = (spread - noise) / np.nanmean(fitted**2, axis=1)
     own = np.clip(np.where(np.isfinite(own), own, 0.0), 0.0, 2.0)
     # a row's own figure is worth its days and its volume
     worth = count * mean / (mean + LARGE)

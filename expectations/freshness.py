@@ -191,7 +191,7 @@ def _series_rows(
             was_full = len(channels) == 1 and _was_full(past[j, members])
             if (known.source, known.stream) in QUIET_STREAMS and is_nothing:
                 low[j, members] = 0.0
-                was_full = day.stands_still(members)
+                was_full = day.is_newest and day.stands_still(members)
             is_present = not (is_nothing and (was_full or np.nansum(low[j, members]) > 0))
             is_new = not any(
                 _is_copy(values[j, members], old[members], past[j, members]) for old in before

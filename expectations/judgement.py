@@ -24,9 +24,9 @@ from expectations.verdict import (
 GATE = "freshness"
 # what explains the others comes first
 PRIORITY = (NOT_PULLED, SILENT_EMPTY, STUCK, SOURCE_LATE, PARTIAL)
-# channels without a band of their own may bring this share of what they used to, and the whole
-# stream still counts as gone
-LEFT_OVER_SHARE = 0.25
+# the channels that do not fail may bring this share of what they used to, and it still is the
+# stream that fails: a small channel's band is too wide to show what its large siblings show
+LEFT_OVER_SHARE = 0.5
 
 
 def verdicts(rows: list[dict], breaks: list[Break], as_of: datetime) -> list[Verdict]:
@@ -115,19 +115,18 @@ class _Group:
     def _whole_stream_fails(
         self, channels: dict[str, list[dict]], failing: set[str], totals: list[dict]
     ) -> bool:
-        """Every channel that can be judged fails, and the small rest does not contradict."""
-        judged = {name for name, rows in channels.items() if _can_fail(rows)}
+        """Every channel that can be judged fails, or their total; and the rest is low as well."""
         if not failing:
             return bool(self._broken(totals))
-        if judged - failing:
-            return False
+        judged = {name for name, rows in channels.items() if _can_fail(rows)}
         rest = [row for name, rows in channels.items() if name not in failing for row in rows]
         expected = np.nansum([row["expected"] for row in rest])
         value = np.nansum([row["value"] for row in rest])
-        if len(judged) == 1 and expected < 1:
-            # nobody else is there to tell a dead channel from a dead stream
-            return len(channels) == 1
-        return bool(value <= LEFT_OVER_SHARE * expected)
+        if judged == failing and expected < 1:
+            # nobody is left to tell a dead channel from a dead stream
+            return len(judged) > 1 or len(channels) == 1
+        is_all = judged == failing or bool(self._broken(totals))
+        return is_all and bool(value <= LEFT_OVER_SHARE * expected)
 
     def _broken(self, rows: list[dict]) -> list[tuple[dict, Break]]:
         return [

@@ -96,7 +96,7 @@ class Verdict:
 
     def as_json(self) -> dict:
         """A plain document; `from_json` is its inverse."""
-        document = dataclasses.asdict(self)
+        document = dict(vars(self))
         document["as_of_at"] = aware(self.as_of_at).isoformat()
         document["event_date"] = self.event_date.isoformat()
         return document

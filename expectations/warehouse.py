@@ -114,10 +114,11 @@ def _table_row(connection: "duckdb.DuckDBPyConnection", table: Table, as_of: dat
     ).fetchone()
     is_as_of = True
     if table.has_as_of:
-        moment = connection.execute(
-            f"select min(as_of_at), max(as_of_at) from {name}"  # noqa: S608 - as above
-        ).fetchone()
-        is_as_of = all(m is None or aware(m) == as_of for m in moment)
+        other = connection.execute(
+            f"select count(*) from {name} where as_of_at is distinct from ?::timestamptz",  # noqa: S608
+            [aware(as_of).isoformat()],
+        ).fetchone()[0]
+        is_as_of = not other
     return _row(
         table.name,
         has_rows=count > 0 or table.may_be_empty,
