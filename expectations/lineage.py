@@ -14,14 +14,15 @@ def affected_marts(settings: Settings, source: str, stream: str) -> list[str]:
     for place in PLACES:
         path = settings.root / place
         if path.exists():
-            return list(_marts(str(path), path.stat().st_mtime_ns, f"{source}__{stream}"))
+            return list(_marts(str(path), path.stat().st_mtime_ns, source, stream))
     return []
 
 
 @lru_cache(maxsize=256)
-def _marts(path: str, _changed: int, table: str) -> tuple[str, ...]:
+def _marts(path: str, _changed: int, source: str, stream: str) -> tuple[str, ...]:
     children = _children(path, _changed)
-    start = [node for node in children if node.startswith("source.") and node.endswith(f".{table}")]
+    suffix = f".{source}.{stream}"  # source.<project>.<source>.<stream>
+    start = [node for node in children if node.startswith("source.") and node.endswith(suffix)]
     seen: set[str] = set()
     todo = list(start)
     while todo:

@@ -137,7 +137,8 @@ def read_for_ever(path, seen, errors, stop):
         "    with duckdb.connect(sys.argv[1], read_only=True) as c:\n"
         "        a = c.execute('select as_of_at from siyu_snapshot').fetchone()[0]\n"
         "        n = c.execute('select count(*) from mart_kpi_daily').fetchone()[0]\n"
-        "        b = c.execute('select max(as_of_at)::timestamp from mart_kpi_daily').fetchone()[0]\n"
+        "        b = c.execute('select max(as_of_at)::timestamp from mart_kpi_daily')"
+        ".fetchone()[0]\n"
         "    print(a == b and n == 1, a, flush=True)\n"
     )
     with subprocess.Popen(
