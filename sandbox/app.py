@@ -122,8 +122,7 @@ class Sandbox:
                     fault.cleared_ms = min(fault.cleared_ms, now_ms)
             state.changed()
             removed = self.drops.take_back()
-        state.now_ms = now_ms
-        state.changed()
+        state.move_to(now_ms)
         written = self.drops.deliver()
         state.save()
         return {"now": iso(state.now_ms), "drops_written": written, "drops_removed": removed}

@@ -1,6 +1,9 @@
-"""Rate limits, counted on real time: the virtual clock stands still while requests run."""
+"""Rate limits, counted on the time that passed: the real time of the calls plus moves of the clock.
 
-import time
+The virtual clock stands still while requests run, so their real time counts; a move of it by a day
+is a day in which nobody called.
+"""
+
 from collections import deque
 from collections.abc import Callable
 
@@ -17,7 +20,7 @@ class RateLimit:
         *,
         scale: float = 1.0,
         block_seconds: float = 0.0,
-        timer: Callable[[], float] = time.monotonic,
+        timer: Callable[[], float],
     ) -> None:
         """A scale of 0 switches the limit off."""
         self.limit = max(1, int(per_minute * scale)) if scale else 0

@@ -25,9 +25,9 @@ class Robot:
     """Received messages live in `<state>/robot.jsonl` and so survive a restart."""
 
     def __init__(self, state: State, *, per_minute: int = 20) -> None:
-        """The platform takes 20 messages a minute, counted on real time."""
+        """The platform takes 20 messages a minute."""
         self.state = state
-        self._limit = RateLimit(per_minute)
+        self._limit = RateLimit(per_minute, timer=state.elapsed_seconds)
         self._file = state.folder / "robot.jsonl"
         self.messages: list[dict] = []
         if self._file.exists():

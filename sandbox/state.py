@@ -1,6 +1,7 @@
 """What the sandbox remembers between restarts: world, clock, faults, tokens, robot messages."""
 
 import os
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -53,6 +54,7 @@ class State:
         self.faults = [Fault(**f) for f in saved.get("faults", [])]
         self.tokens: dict = saved.get("tokens", {})
         self.version = 0
+        self._moved_ms = 0
         if now_ms is not None:
             if saved and now_ms < self.now_ms:
                 raise UsageError(
@@ -96,6 +98,16 @@ class State:
                 }
             ),
         )
+
+    def move_to(self, now_ms: int) -> None:
+        """Show another moment; a move forward is time in which nobody called."""
+        self._moved_ms += max(0, now_ms - self.now_ms)
+        self.now_ms = now_ms
+        self.changed()
+
+    def elapsed_seconds(self) -> float:
+        """Time that only grows: what really passes plus the moves of the clock."""
+        return time.monotonic() + self._moved_ms / 1000
 
     def changed(self) -> None:
         """The clock or a fault changed: caches are void."""

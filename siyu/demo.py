@@ -13,19 +13,12 @@ from siyu.airflow_local import LocalAirflow
 from siyu.calendar import days
 from siyu.clock import cycle_of
 from siyu.errors import SiyuError
-from siyu.replay import claim_home, replay, set_clock
+from siyu.replay import add_fault, claim_home, replay, sandbox, set_clock
 from siyu.settings import Settings
 
 FIRST, LAST = date(2026, 4, 13), date(2026, 5, 27)  # 45 business days, May Day in the middle
 # one channel of one source stops for four days, a month into the replay
-FREEZE = {
-    "source": "page_events",
-    "account": "h5_main",
-    "channel": "live_stream",
-    "kind": "freeze",
-    "from": "2026-05-13",
-    "days": 4,
-}
+FREEZE = "source=page_events,account=h5_main,channel=live_stream,kind=freeze,from=2026-05-13,days=4"
 EXTRACTS = ("extract_wecom", "extract_content", "extract_ads", "extract_commerce")
 DAGS = {*EXTRACTS, "build_warehouse", "build_at_deadline", "watch_freshness", "backfill_source"}
 
@@ -62,22 +55,16 @@ def run_demo(
     Raises:
         SiyuError: a step failed; says which and where its logs are.
     """
-    from sandbox.server import start
-
     report = DemoReport()
     stop_running(settings)
     refuse_foreign_home(settings)
     with ExitStack() as stack:
         started = time.monotonic()
         say("沙箱 Sandbox: a seeded WeCom, content and ads world behind real HTTP APIs")
-        server = start(
-            size="demo", seed=7, port=0, state_dir=settings.root / "sandbox", now=cycle_of(FIRST)
-        )
-        stack.callback(server.stop)
-        settings = settings.model_copy(update={"sandbox_url": server.url})
-        report.sandbox_url = server.url
+        settings = stack.enter_context(sandbox(settings, size="demo", seed=7, first=FIRST))
+        report.sandbox_url = settings.sandbox_url
         claim_home(settings)
-        freeze(settings)
+        add_fault(settings.sandbox_url, FREEZE)
         report.seconds["sandbox"] = time.monotonic() - started
 
         started = time.monotonic()
@@ -116,15 +103,6 @@ def run_newest_day(airflow: LocalAirflow, say: Say) -> dict[str, str]:
     states["watch_freshness"] = airflow.wait_for_run("watch_freshness", watch)["state"]
     say("  ✓ watch_freshness")
     return states
-
-
-def freeze(settings: Settings) -> None:
-    """Put the one fault of the demo in, unless an earlier run of the demo already did."""
-    import requests
-
-    url = settings.sandbox_url + "/_sandbox/faults"
-    requests.delete(url, timeout=30).raise_for_status()
-    requests.post(url, json=FREEZE, timeout=30).raise_for_status()
 
 
 def add_to(report: DemoReport, result: object) -> None:

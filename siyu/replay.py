@@ -89,16 +89,21 @@ def set_clock(url: str, moment: datetime) -> None:
 
 @contextmanager
 def sandbox(settings: Settings, *, size: str, seed: int, first: date) -> Iterator[Settings]:
-    """Settings that use a running sandbox, or one started here for the time of the block."""
+    """Settings that use a running sandbox, or one started here for the time of the block.
+
+    One started here keeps its folder in the home (the robot's wall outlives a run), goes back to
+    the first day and forgets the faults of earlier runs.
+    """
     if settings.sandbox_url:
         yield settings
         return
     from sandbox.server import start
 
-    server = start(
-        size=size, seed=seed, port=0, state_dir=settings.root / "sandbox", now=cycle_of(first)
-    )
+    server = start(size=size, seed=seed, port=0, state_dir=settings.root / "sandbox")
     try:
+        clock = {"now": cycle_of(first).isoformat(), "force": True}
+        requests.put(server.url + "/_sandbox/clock", json=clock, timeout=120).raise_for_status()
+        requests.delete(server.url + "/_sandbox/faults", timeout=30).raise_for_status()
         yield settings.model_copy(update={"sandbox_url": server.url})
     finally:
         server.stop()

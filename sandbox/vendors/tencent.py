@@ -48,7 +48,7 @@ class TencentAds:
         self.access = TokenStore(state, "tencent_access", 86_400)
         self.refresh = TokenStore(state, "tencent_refresh", REFRESH_LIFE_SECONDS)
         self.reports = Reports(state)
-        self._limit = RateLimit(1_000, scale=rate_limit_scale)
+        self._limit = RateLimit(1_000, scale=rate_limit_scale, timer=state.elapsed_seconds)
         self._nonces: dict[tuple[str, str], int] = {}
         self._calls = 0
 

@@ -41,7 +41,12 @@ class WeCom:
         self.state = state
         self.tokens = TokenStore(state, "wecom", 7200)
         self.statistics = Statistics(state)
-        self._limit = RateLimit(10_000, scale=rate_limit_scale, block_seconds=60)
+        self._limit = RateLimit(
+            10_000,
+            scale=rate_limit_scale,
+            block_seconds=60,
+            timer=state.elapsed_seconds,
+        )
         world = state.world
         self._staff_index = {name: n for n, name in enumerate(world.staff)}
         self._fragments: list[bytes | None] = [None] * len(world.relations.person)

@@ -32,7 +32,7 @@ class WeixinTokens:
         self.state = state
         self.plain = TokenStore(state, "weixin", 7200)
         self.stable = TokenStore(state, "weixin_stable", 7200)
-        self._limit = RateLimit(5_000, scale=rate_limit_scale)
+        self._limit = RateLimit(5_000, scale=rate_limit_scale, timer=state.elapsed_seconds)
         self._quota = int(DAILY_QUOTA * rate_limit_scale)
         self._used: dict[tuple, int] = {}
 

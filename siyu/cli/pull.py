@@ -17,8 +17,12 @@ def _choice(command):
         click.option("--stream", help="Only this stream, e.g. customer."),
         click.option("--account", help="Only this account, e.g. corp_main."),
         click.option("--source", help="Only this source, e.g. wecom."),
-        click.option("--as-of", "as_of", help="The present moment, e.g. 2026-04-13T10:30+08:00; "
-                                              "default: now (with the sandbox, its clock)."),
+        click.option(
+            "--as-of",
+            "as_of",
+            help="The present moment, e.g. 2026-04-13T10:30+08:00; "
+            "default: now (with the sandbox, its clock).",
+        ),
     ):
         command = option(command)
     return command
@@ -30,8 +34,15 @@ def _choice(command):
 @click.option("--to", "last", help="Last business day.")
 @json_option
 @reports_errors
-def pull(source: str | None, account: str | None, stream: str | None, as_of: str | None,
-         first: str | None, last: str | None, as_json: bool) -> None:
+def pull(
+    source: str | None,
+    account: str | None,
+    stream: str | None,
+    as_of: str | None,
+    first: str | None,
+    last: str | None,
+    as_json: bool,
+) -> None:
     """Land what is due: days never pulled, days still being revised, new events.
 
     What is due follows from the manifest; running it twice lands nothing twice.
@@ -53,8 +64,15 @@ def pull(source: str | None, account: str | None, stream: str | None, as_of: str
 @click.option("--to", "last", required=True, help="Last business day.")
 @json_option
 @reports_errors
-def backfill(source: str | None, account: str | None, stream: str | None, as_of: str | None,
-             first: str, last: str, as_json: bool) -> None:
+def backfill(
+    source: str | None,
+    account: str | None,
+    stream: str | None,
+    as_of: str | None,
+    first: str,
+    last: str,
+    as_json: bool,
+) -> None:
     """Pull a window again; the newest pull of a business day replaces it whole for readers.
 
     Nothing landed is overwritten. Follow it with `siyu build`.
@@ -66,21 +84,36 @@ def backfill(source: str | None, account: str | None, stream: str | None, as_of:
     _run(source, account, stream, as_of, (parse_date(first), parse_date(last)), as_json)
 
 
-def _run(source: str | None, account: str | None, stream: str | None, as_of: str | None,
-         window: tuple | None, as_json: bool) -> None:
+def _run(
+    source: str | None,
+    account: str | None,
+    stream: str | None,
+    as_of: str | None,
+    window: tuple | None,
+    as_json: bool,
+) -> None:
     from extractors.core.pull import pull_all
 
     settings = Settings()
     began = time.monotonic()
-    results = pull_all(settings, as_of=now(settings, as_of), source=source, account=account,
-                       stream=stream, window=window,
-                       on_progress=None if as_json else _show)
+    results = pull_all(
+        settings,
+        as_of=now(settings, as_of),
+        source=source,
+        account=account,
+        stream=stream,
+        window=window,
+        on_progress=None if as_json else _show,
+    )
     if as_json:
         emit({"pulled": [_as_json(result) for result in results]})
     failed = [result for result in results if result.error]
     commits = [result.commit for result in results if result.commit]
-    click.echo(f"{len(commits)} streams pulled, {sum(c.rows for c in commits):,} rows, "
-               f"{len(failed)} failed, {time.monotonic() - began:.1f} s", err=as_json)
+    click.echo(
+        f"{len(commits)} streams pulled, {sum(c.rows for c in commits):,} rows, "
+        f"{len(failed)} failed, {time.monotonic() - began:.1f} s",
+        err=as_json,
+    )
     if failed:
         sys.exit(max(result.error.exit_code for result in failed))
 
@@ -93,11 +126,15 @@ def _show(result) -> None:
         click.echo(f"· {name}: nothing due")
     else:
         commit = result.commit
-        click.echo(f"✓ {name}: {commit.rows:,} rows for {len(commit.covered_dates)} days, "
-                   f"{commit.requests} calls")
+        click.echo(
+            f"✓ {name}: {commit.rows:,} rows for {len(commit.covered_dates)} days, "
+            f"{commit.requests} calls"
+        )
         if commit.not_ready_dates:
-            click.secho(f"  not ready at the source: {', '.join(map(str, commit.not_ready_dates))}",
-                        fg="yellow")
+            click.secho(
+                f"  not ready at the source: {', '.join(map(str, commit.not_ready_dates))}",
+                fg="yellow",
+            )
         for warning in commit.warnings:
             click.secho(f"  {warning}", fg="yellow")
 
@@ -105,8 +142,11 @@ def _show(result) -> None:
 def _as_json(result) -> dict:
     commit, error = result.commit, result.error
     return {
-        "source": result.source, "account": result.account, "stream": result.stream,
-        "run_id": commit and commit.run_id, "rows": commit.rows if commit else 0,
+        "source": result.source,
+        "account": result.account,
+        "stream": result.stream,
+        "run_id": commit and commit.run_id,
+        "rows": commit.rows if commit else 0,
         "requests": commit.requests if commit else 0,
         "event_dates": [str(day) for day in commit.covered_dates] if commit else [],
         "not_ready_dates": [str(day) for day in commit.not_ready_dates] if commit else [],

@@ -7,8 +7,10 @@ import pytest
 import requests
 
 from sandbox.limits import RateLimit
+from sandbox.parameters import size_named
 from sandbox.robot_page import markdown
 from sandbox.server import start
+from sandbox.state import State
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhg"
@@ -168,4 +170,16 @@ def test_a_rate_limit_slides_and_may_block():
     now[0] = 61
     assert sliding.allows("a")
     assert blocking.allows("a")
-    assert all(RateLimit(1, scale=0).allows("a") for _ in range(10))
+    off = RateLimit(1, scale=0, timer=lambda: now[0])
+    assert all(off.allows("a") for _ in range(10))
+
+
+def test_a_move_of_the_clock_is_time_in_which_nobody_called(tmp_path):
+    state = State(tmp_path, size_named("small"), 7)
+    limit = RateLimit(1, block_seconds=60, timer=state.elapsed_seconds)
+
+    assert [limit.allows("a"), limit.allows("a")] == [True, False]
+    state.move_to(state.now_ms + 61_000)
+    assert limit.allows("a")
+    state.move_to(state.now_ms - 86_400_000)
+    assert not limit.allows("a"), "moving back gives no minute away"
