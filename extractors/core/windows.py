@@ -20,6 +20,9 @@ MIN_LOOK_BACK_DAYS = 3
 # member who never gets counters must not keep a day open for ever.
 INCOMPLETE_AGAIN_DAYS = 7
 
+# measure -> (account, business day) -> delay in days -> value known then
+KnownByDelay = dict[str, dict[tuple[str, date], dict[int, float]]]
+
 
 def newest_day(stream: Stream, as_of: datetime) -> date:
     """The newest business day that the source answers for at `as_of`."""
@@ -68,7 +71,7 @@ def due_dates(stream: Stream, account: Account, manifest: Manifest,
     answered = newest_of.keys() | unready
     start = min(answered, default=first_pull)
     start = max(start, oldest or start)
-    look_back = look_back_days(stream, account, manifest, as_of)
+    look_back = look_back_days(stream, manifest, as_of)
     due = []
     for day in days(start, newest):
         age = (today - day).days
@@ -86,35 +89,37 @@ def due_window(stream: Stream, account: Account, manifest: Manifest,
     return (due[0], due[-1]) if due else None
 
 
-def look_back_days(stream: Stream, account: Account, manifest: Manifest, as_of: datetime) -> int:
+def look_back_days(stream: Stream, manifest: Manifest, as_of: datetime) -> int:
     """Days back that are worth reading again each day.
 
-    Learnt from this account's own arrivals once enough days are closed: the first delay from which
-    on every measure has 99.5 % of its final value, summed over the closed days. Never less than
-    3 days, otherwise never more than the contract's `revised_for_days`, which holds until then.
+    Learnt from the stream's own arrivals, over all its accounts (a small one alone says little),
+    once enough days are closed: the first delay from which on every measure has 99.5 % of its final
+    value, summed over the closed days. Never less than 3 days, otherwise never more than the
+    contract's `revised_for_days`, which holds until then.
     """
     contract = stream.revised_for_days
     if contract <= MIN_LOOK_BACK_DAYS:
         return MIN_LOOK_BACK_DAYS
-    commits = [commit for commit in manifest.commits(stream.source, stream.name, account.account)
+    commits = [commit for commit in manifest.commits(stream.source, stream.name)
                if commit.pulled_at < as_of]
     learnt = learnt_delay(_known_by_delay(commits), contract, business_date(as_of))
     return contract if learnt is None else min(max(learnt, MIN_LOOK_BACK_DAYS), contract)
 
 
-def learnt_delay(known: dict[str, dict[date, dict[int, float]]], contract_days: int,
-                 today: date) -> int | None:
+def learnt_delay(known: KnownByDelay, contract_days: int, today: date) -> int | None:
     """The delay by which 99.5 % has arrived; None while too few days are closed.
 
     Args:
-        known: measure -> business day -> delay in days -> value known then.
-        contract_days: a day is closed once it was read at this delay or later.
+        known: what was known when.
+        contract_days: a day is closed once it was read at this delay or later. Only days watched
+            from early on count: one first read when it was old looks settled from the start.
         today: the business day it is.
     """
     answer = None
     for by_day in known.values():
-        closed = [delays for day, delays in by_day.items()
-                  if (today - day).days >= contract_days and max(delays) >= contract_days]
+        closed = [delays for (_, day), delays in by_day.items()
+                  if (today - day).days >= contract_days and max(delays) >= contract_days
+                  and min(delays) <= MIN_LOOK_BACK_DAYS]
         final = sum(delays[max(delays)] for delays in closed)
         if len(closed) < MIN_CLOSED_DAYS or final <= 0:
             continue
@@ -174,8 +179,8 @@ def _report_state(commits: Iterable[Commit]) -> tuple[dict[date, date], dict[dat
     return newest_of, delays, unready
 
 
-def _known_by_delay(commits: list[Commit]) -> dict[str, dict[date, dict[int, float]]]:
-    known: dict[str, dict[date, dict[int, float]]] = {}
+def _known_by_delay(commits: list[Commit]) -> KnownByDelay:
+    known: KnownByDelay = {}
     for commit in commits:
         pulled = business_date(commit.pulled_at)
         totals: dict[tuple[str, date], float] = {}
@@ -183,7 +188,8 @@ def _known_by_delay(commits: list[Commit]) -> dict[str, dict[date, dict[int, flo
             key = (arrival.measure, arrival.event_date)
             totals[key] = totals.get(key, 0) + arrival.value
         for (measure, day), value in totals.items():
-            known.setdefault(measure, {}).setdefault(day, {})[(pulled - day).days] = value
+            known.setdefault(measure, {}).setdefault((commit.account, day), {})[
+                (pulled - day).days] = value
     return known
 
 

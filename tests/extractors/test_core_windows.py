@@ -33,10 +33,11 @@ def manifest(tmp_path):
     return Manifest(str(tmp_path))
 
 
-def pulled(manifest, stream, on, dates, *, unready=(), arrivals=(), clock="10:30"):
+def pulled(manifest, stream, on, dates, *, unready=(), arrivals=(), clock="10:30",
+           account="20001"):
     at = morning(on, clock)
     manifest.add(Commit(
-        source=stream.source, stream=stream.name, kind=str(stream.kind), account="20001",
+        source=stream.source, stream=stream.name, kind=str(stream.kind), account=account,
         run_id=f"{on}{clock}".replace(":", ""), pulled_at=at, started_at=at, finished_at=at,
         first_date=min(dates, default=on), last_date=max(dates, default=on),
         covered_dates=tuple(sorted(dates)), rows=0, bytes=0, requests=0, schema_fingerprint="",
@@ -105,7 +106,7 @@ def test_events_are_due_from_the_last_pull_on(manifest):
 
 def curve(settled_at, contract=30, days_closed=20):
     """Days of which 99 % is known until `settled_at`, and everything from then on."""
-    return {"conversions": {TODAY - timedelta(contract + n): {
+    return {"conversions": {("20001", TODAY - timedelta(contract + n)): {
         delay: 1000 if delay >= settled_at else 990 for delay in range(1, contract + 1)}
         for n in range(days_closed)}}
 
@@ -117,9 +118,28 @@ def test_the_look_back_is_the_delay_by_which_995_per_mille_has_arrived():
 
 
 def test_an_over_count_that_is_taken_back_is_waited_for_too():
-    known = {"orders": {TODAY - timedelta(30 + n): {1: 1000, 9: 1010, 10: 1000, 30: 1000}
+    known = {"orders": {("20001", TODAY - timedelta(30 + n)): {1: 1000, 9: 1010, 10: 1000, 30: 1000}
                         for n in range(20)}}
     assert learnt_delay(known, 30, TODAY) == 10
+
+
+def test_days_that_were_first_read_when_they_were_old_teach_nothing():
+    """The first pull reaches back 30 days: those days look settled from the start."""
+    known = {"conversions": {("20001", TODAY - timedelta(30 + n)): {
+        delay: 1000 for delay in range(29 - n, 31)} for n in range(20)}}
+    assert learnt_delay(known, 30, TODAY) is None
+
+
+def test_a_small_account_looks_back_as_far_as_its_stream_does(manifest):
+    history(manifest, settled_at=12)
+    for pull in range(60, 0, -1):
+        on = TODAY - timedelta(pull)
+        dates = days(on - timedelta(30), on - timedelta(1))
+        pulled(manifest, ADS, on, dates, account="20002", arrivals=[
+            Arrival(day, "SITE_SET_MOMENTS", "conversions_count", 1.0) for day in dates])
+    small = replace(ACCOUNT, account="20002")
+    due = due_dates(ADS, small, manifest, morning(TODAY))
+    assert set(days(TODAY - timedelta(12), TODAY - timedelta(1))) <= set(due)
 
 
 def history(manifest, settled_at):
@@ -133,7 +153,7 @@ def history(manifest, settled_at):
 
 def test_a_learnt_look_back_shortens_the_pull_and_a_day_is_closed_by_a_last_one(manifest):
     history(manifest, settled_at=12)
-    assert look_back_days(ADS, ACCOUNT, manifest, morning(TODAY)) == 12
+    assert look_back_days(ADS, manifest, morning(TODAY)) == 12
     pulled(manifest, ADS, TODAY, days(TODAY - timedelta(12), TODAY - timedelta(1)))
     tomorrow = TODAY + timedelta(1)
     due = due_dates(ADS, ACCOUNT, manifest, morning(tomorrow))
@@ -147,7 +167,7 @@ def test_a_learnt_look_back_shortens_the_pull_and_a_day_is_closed_by_a_last_one(
 def test_the_learnt_look_back_stays_within_three_days_and_the_contract(
         manifest, settled_at, expected):
     history(manifest, settled_at)
-    assert look_back_days(ADS, ACCOUNT, manifest, morning(TODAY)) == expected
+    assert look_back_days(ADS, manifest, morning(TODAY)) == expected
 
 
 @pytest.mark.parametrize(("stream", "first", "last", "says"), [
