@@ -175,32 +175,38 @@ class LocalAirflow:
         dag_id: str,
         run_id: str | None = None,
         *,
+        other_than: frozenset[str] | set[str] = frozenset(),
         timeout_seconds: float = 300,
-        on_progress: object = None,
     ) -> dict:
-        """Wait until a run (the newest when none is named) ends; return it.
+        """Wait until a run ends and return it: the one named, or the newest that is not known yet.
 
         Raises:
-            SiyuError: the run failed or did not end in time; names the failed tasks.
+            SiyuError: the run failed, a task waits for its retry, or it did not end in time.
         """
         deadline = time.monotonic() + timeout_seconds
         while True:
-            runs = [r for r in self.runs(dag_id) if run_id in (None, r["dag_run_id"])]
-            if runs and runs[-1]["state"] in ("success", "failed"):
-                break
-            if runs and on_progress:
-                on_progress(dag_id, self.task_states(dag_id, runs[-1]["dag_run_id"]))
+            runs = [
+                run
+                for run in self.runs(dag_id)
+                if run_id in (None, run["dag_run_id"]) and run["dag_run_id"] not in other_than
+            ]
+            if runs and runs[-1]["state"] == "success":
+                return runs[-1]
+            if runs:
+                self._refuse_failure(dag_id, runs[-1])
             self._check(deadline, f"a run of {dag_id}")
-        run = runs[-1]
-        if run["state"] == "failed":
-            states = self.task_states(dag_id, run["dag_run_id"])
-            failed = sorted(task for task, state in states.items() if state == "failed")
+
+    def _refuse_failure(self, dag_id: str, run: dict) -> None:
+        # a task that waits minutes for its retry has failed as far as a person at the screen goes
+        bad = ("failed", "up_for_retry", "upstream_failed")
+        states = self.task_states(dag_id, run["dag_run_id"])
+        failed = sorted(task for task, state in states.items() if state in bad)
+        if run["state"] == "failed" or failed:
             raise SiyuError(
                 f"The DAG run failed in {', '.join(failed)}",
                 where=f"{dag_id} {run['dag_run_id']}",
                 action=f"read the task logs below {self.environment['AIRFLOW_HOME']}/logs",
             )
-        return run
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
         """State by task id; mapped instances as task[index]."""

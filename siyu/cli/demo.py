@@ -12,14 +12,14 @@ from siyu.settings import Settings
 
 KPI_ROWS = """
     select
-        metric_catalogue.name_zh,
+        dim_metric.name_zh,
         metric_id,
         strftime(period_start_date, '%Y-%m-%d') as period_start_date,
         value,
         completeness,
         is_final
     from mart_kpi_daily
-    inner join metric_catalogue using (metric_id)
+    inner join dim_metric using (metric_id)
     where period = 'day' and dimension = 'all'
     order by metric_id, period_start_date desc
 """
