@@ -87,7 +87,7 @@ def _frame_and_suite(settings: Settings, name: str, as_of: datetime) -> tuple["p
         return landing.commits_frame(manifest, newest_commits(commits)), landing_suites.commits()
     if name == "freshness":
         rows = freshness.series_rows(
-            gates.expected_pairs(settings, manifest, as_of),
+            gates.expected_pairs(settings, commits, as_of),
             commits,
             as_of,
             incident_log.evidence(settings, as_of),

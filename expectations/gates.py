@@ -13,7 +13,7 @@ from siyu.errors import SiyuError
 from siyu.settings import Settings
 
 if TYPE_CHECKING:
-    from extractors.core.manifest import Commit, Manifest
+    from extractors.core.manifest import Commit
     from extractors.core.stream import Stream
 
 
@@ -40,10 +40,9 @@ def freshness_gate(settings: Settings, as_of: datetime) -> list[Verdict]:
 
     def judge() -> list[Verdict]:
         manifest = Manifest(settings.landing_address)
-        pairs = expected_pairs(settings, manifest, as_of)
-        rows = freshness.series_rows(
-            pairs, manifest.commits(as_of=as_of), as_of, incident_log.evidence(settings, as_of)
-        )
+        commits = manifest.commits(as_of=as_of)  # one listing serves the whole gate
+        pairs = expected_pairs(settings, commits, as_of)
+        rows = freshness.series_rows(pairs, commits, as_of, incident_log.evidence(settings, as_of))
         breaks = checks.run(freshness.frame_of(rows), suites.arrivals)
         return judgement.verdicts(rows, breaks, as_of)
 
@@ -90,7 +89,7 @@ def _judged(
 
 
 def expected_pairs(
-    settings: Settings, manifest: "Manifest", as_of: datetime
+    settings: Settings, commits: "list[Commit]", as_of: datetime
 ) -> "list[tuple[str, Stream]]":
     """Every (account, stream) that must have data by now: what is configured, else what landed.
 
@@ -102,7 +101,7 @@ def expected_pairs(
     """
     from extractors.registry import all_streams
 
-    landed = {(c.source, c.account, c.stream) for c in manifest.commits(as_of=as_of)}
+    landed = {(c.source, c.account, c.stream) for c in commits}
     pairs = set(landed)
     try:
         for account in load_accounts(settings):

@@ -58,7 +58,10 @@ def commits_frame(manifest: "Manifest", commits: "Iterable[Commit]") -> "pd.Data
     """One row per commit: key (its document) and the figures that the suite judges."""
     import pandas as pd
 
-    rows = [_row(manifest, commit) for commit in commits]
+    before: dict[tuple[str, str, str], list] = {}
+    for commit in manifest.commits():  # one listing serves every row
+        before.setdefault((commit.source, commit.account, commit.stream), []).append(commit)
+    rows = [_row(manifest, commit, before) for commit in commits]
     return pd.DataFrame(
         rows,
         columns=[
@@ -125,13 +128,13 @@ def _day_of(commit: "Commit") -> date:
     return max(commit.covered_dates, default=commit.last_date)
 
 
-def _row(manifest: "Manifest", commit: "Commit") -> dict:
+def _row(
+    manifest: "Manifest", commit: "Commit", before: "dict[tuple[str, str, str], list[Commit]]"
+) -> dict:
     earlier = [
         c
-        for c in manifest.commits(
-            commit.source, commit.stream, commit.account, as_of=commit.pulled_at
-        )
-        if c.run_id != commit.run_id
+        for c in before.get((commit.source, commit.account, commit.stream), ())
+        if c.pulled_at <= commit.pulled_at and c.run_id != commit.run_id
     ]
     is_event = commit.kind == "event"
     # a file whose content was judged before has the same verdict

@@ -11,7 +11,7 @@ from expectations.freshness import Evidence
 
 WEEKDAY, WEEKEND, HOLIDAY = date(2026, 4, 14), date(2026, 4, 24), date(2026, 5, 1)
 # the band was tuned on seeds below 300
-SEEDS = (1001, 1002)
+SEEDS = (1001, pytest.param(1002, marks=pytest.mark.slow))
 
 
 @pytest.mark.parametrize("stream", [EVENTS, AD, STAFF], ids=lambda s: s.source)

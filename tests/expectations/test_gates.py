@@ -229,12 +229,14 @@ def warehouse(settings, as_of, *, ad_cost="12.50"):
         "mart_funnel_daily": {"gmv_cny": "8.00", "new_customers": "1"},
     }
     with duckdb.connect(str(settings.warehouse)) as connection:
-        for schema in ("facts", "marts", "staging"):
+        for schema in ("facts", "marts", "staging", "dimensions"):
             connection.execute(f"create schema if not exists {schema}")
         connection.execute(
             "create or replace table staging.stg_tencent_ads__daily_reports_by_request_time as "
             "select 12.50::decimal(18,2) as ad_cost_cny"
         )
+        for name in ("dim_channel", "dim_date", "dim_metric", "dim_customer"):
+            connection.execute(f"create or replace table dimensions.{name} as select 1 as id")
         for table in (*FACTS, *MARTS):
             columns = dict.fromkeys(table.key, "'all'")
             columns |= dict.fromkeys(table.rates, "0.5") | extra.get(table.name, {})
