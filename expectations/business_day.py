@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 JUDGED_DAYS = 7  # the newest expected day and those before it that may still be open
 AGE_TOLERANCE_HOURS = 6.0  # a pull this much later in the day still counts as the same age
-STILL_DAYS, STILL_VALUE = 3, 50.0
+STILL_SPAN_DAYS, STILL_DAYS, STILL_VALUE = 14, 3, 50.0
 ALL = "*"  # the measure of the row that is about the pull as a whole
 
 
@@ -76,7 +76,7 @@ class BusinessDay:
         known = self.known
         then = known.last_pull(min(self.now, known.pulled[self.pull]) - 20.0, self.ready)
         now, before = known.known(self.newest_pulls)[members], known.known(then)[members]
-        span = slice(max(0, self.index - JUDGED_DAYS + 1), self.index)
+        span = slice(max(0, self.index - STILL_SPAN_DAYS), self.index)
         old, new = before[:, span].sum(axis=0), now[:, span].sum(axis=0)
         grown = old[old >= STILL_VALUE], new[old >= STILL_VALUE]
         return len(grown[0]) >= STILL_DAYS and bool((grown[0] == grown[1]).all())

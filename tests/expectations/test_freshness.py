@@ -5,11 +5,13 @@ from datetime import date, timedelta
 
 import pytest
 from helpers import judge, replay, until
-from world import AD, EVENTS, FIRST, STAFF, World, frozen
+from world import AD, EVENTS, FIRST, STAFF, FakeStream, World, commit, frozen
 
 from expectations.freshness import Evidence
+from extractors.core.manifest import Arrival, LandedFile
 
 WEEKDAY, WEEKEND, HOLIDAY = date(2026, 4, 14), date(2026, 4, 24), date(2026, 5, 1)
+ARTICLES = FakeStream("wechat_oa", "article_total_detail", "report", ("read_user",))
 # the band was tuned on seeds below 300
 SEEDS = (1001, pytest.param(1002, marks=pytest.mark.slow))
 
@@ -221,3 +223,42 @@ def test_the_newest_day_is_not_due_before_the_source_is_ready():
 
     assert newest_expected_day(AD, commits, early) == WEEKDAY - timedelta(1)
     assert newest_expected_day(AD, commits, late) == WEEKDAY
+
+
+def article_commits(until_frozen: date | None, length: int = 0):
+    """Morning pulls of a stream that publishes on most days, and whose days grow for weeks."""
+    made = []
+    for n in range(1, 60):
+        pulled = FIRST + timedelta(n)
+        held = until_frozen and until_frozen < pulled <= until_frozen + timedelta(length)
+        seen = until_frozen if held else pulled
+        covered = tuple(FIRST + timedelta(d) for d in range(max(0, n - 30), n))
+        arrivals = [
+            Arrival(day, "", "read_user", float(600 - 400 // (seen - day).days))
+            for day in covered
+            if day < seen and day.day % 9
+        ]  # quiet on the 9th, 18th and 27th
+        files = [LandedFile(f"{day}", day, 1, 1, f"{day}{seen}") for day in covered if day < seen]
+        made.append(commit(ARTICLES, "a1", pulled, covered, arrivals, files))
+    return made
+
+
+class Articles:
+    """What `replay` needs of a world."""
+
+    stream, account = ARTICLES, "a1"
+
+
+def test_a_day_without_an_article_is_quiet():
+    found = replay(Articles, article_commits(None), FIRST + timedelta(20), FIRST + timedelta(58))
+
+    assert found.failed_channels == set()
+
+
+def test_articles_that_stop_growing_are_late_on_each_day():
+    start = date(2026, 4, 14)
+
+    found = replay(Articles, article_commits(start, 5), start - timedelta(2), start + timedelta(8))
+
+    assert [found.newest(day) for day in until(start, 5)] == [{("", "source_late")}] * 5
+    assert all(found.failures(day) == [] for day in until(start + timedelta(5), 3))
