@@ -81,39 +81,26 @@ def as_document(incident: object) -> dict:
 
 
 def _print(found: list) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    """One line each, never cut: the id must be there to copy, whatever the terminal's width."""
     from expectations.verdict import CAUSES_ZH, scope_text
     from siyu.calendar import SHANGHAI
 
     if not found:
         click.secho("没有事故 no incident", fg="green")
         return
-    table = Table()
-    for heading in (
-        "事故 incident",
-        "原因 cause",
-        "范围 scope",
-        "业务日 days",
-        "发现 opened",
-        "恢复 recovered",
-    ):
-        table.add_column(heading)
     for i in found:
-        days = str(i.first_date) + ("" if i.first_date == i.last_date else f" … {i.last_date}")
-        recovered = f"{i.recovered_at.astimezone(SHANGHAI):%m-%d %H:%M}" if i.recovered_at else "—"
-        table.add_row(
-            i.id,
-            f"{CAUSES_ZH[i.cause]} {i.cause}",
-            scope_text(i.source, i.account, i.channel, i.stream),
-            days,
-            f"{i.opened_at.astimezone(SHANGHAI):%m-%d %H:%M}",
-            recovered,
+        days = f"{i.first_date}" + ("" if i.first_date == i.last_date else f"…{i.last_date}")
+        end = (
+            f"恢复 recovered {i.recovered_at.astimezone(SHANGHAI):%m-%d %H:%M}"
+            if i.recovered_at
+            else f"未恢复 open → siyu repair {i.id}"
         )
-    Console(highlight=False).print(table)
-    if opened := [i for i in found if i.is_open]:
-        click.echo("修复 repair: " + "  ".join(f"siyu repair {i.id}" for i in opened[:5]))
+        scope = scope_text(i.source, i.account, i.channel, i.stream)
+        click.secho(
+            f"{'●' if i.is_open else '○'} {i.id}  {CAUSES_ZH[i.cause]} {i.cause}  {scope}  {days}"
+            f"  发现 opened {i.opened_at.astimezone(SHANGHAI):%m-%d %H:%M}  {end}",
+            fg="red" if i.is_open else None,
+        )
 
 
 @click.command()
