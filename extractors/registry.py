@@ -15,8 +15,9 @@ def get_stream(source: str, name: str) -> Stream:
         return _streams()[source, name]
     except KeyError:
         known = ", ".join(stream.address for stream in all_streams())
-        raise UsageError(f"There is no stream {source}.{name}",
-                         action=f"choose one of: {known}") from None
+        raise UsageError(
+            f"There is no stream {source}.{name}", action=f"choose one of: {known}"
+        ) from None
 
 
 def select_streams(source: str | None = None, name: str | None = None) -> list[Stream]:
@@ -25,12 +26,16 @@ def select_streams(source: str | None = None, name: str | None = None) -> list[S
     Raises:
         UsageError: nothing matches.
     """
-    chosen = [stream for stream in all_streams()
-              if source in (None, stream.source) and name in (None, stream.name)]
+    chosen = [
+        stream
+        for stream in all_streams()
+        if source in (None, stream.source) and name in (None, stream.name)
+    ]
     if not chosen:
         known = ", ".join(stream.address for stream in all_streams())
-        raise UsageError(f"There is no stream {source or '*'}.{name or '*'}",
-                         action=f"choose one of: {known}")
+        raise UsageError(
+            f"There is no stream {source or '*'}.{name or '*'}", action=f"choose one of: {known}"
+        )
     return chosen
 
 

@@ -2,4 +2,6 @@
 
 from siyu.cli import main
 
-main()
+# guarded: the processes that pull side by side import this module again
+if __name__ == "__main__":
+    main()

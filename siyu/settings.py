@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     pseudonym_key: SecretStr = Field(SecretStr(""), description="HMAC key of personal ids")
     robot_webhook: SecretStr = Field(SecretStr(""), description="WeCom group robot address")
     keep_snapshots: int = Field(7, ge=1, description="published snapshots kept for rollback")
-    pull_workers: int = Field(4, ge=1, description="streams pulled at once by one command")
+    pull_workers: int = Field(1, ge=1, description="processes that pull at once; the CLI: 3")
 
     @cached_property
     def root(self) -> Path:

@@ -108,8 +108,11 @@ class PullContext:
     def land_events(self, table: pa.Table, time_column: str) -> None:
         """Keep typed events, each under the business day of its own time."""
         position = table.column_names.index(DAY)
-        self.landing.add(table.set_column(
-            position, pa.field(DAY, pa.date32()), business_dates(table[time_column])))
+        self.landing.add(
+            table.set_column(
+                position, pa.field(DAY, pa.date32()), business_dates(table[time_column])
+            )
+        )
 
     def typed(self, rows: list[dict]) -> pa.Table:
         """Rows in the stream's columns; rows without a key are rejected and counted."""
@@ -125,8 +128,13 @@ class PullContext:
         for column, count in parsed.unreadable.items():
             self.unreadable[column] = self.unreadable.get(column, 0) + count
         if parsed.without_key:
-            self.reject({"reason": f"no {' or '.join(self.stream.primary_key)}",
-                         "rows": parsed.without_key}, parsed.without_key)
+            self.reject(
+                {
+                    "reason": f"no {' or '.join(self.stream.primary_key)}",
+                    "rows": parsed.without_key,
+                },
+                parsed.without_key,
+            )
         return parsed.table
 
     def not_ready(self, day: date, *, is_incomplete: bool = False) -> None:
@@ -168,5 +176,6 @@ class PullContext:
         name = PurePosixPath(self.landing.path(self.today)).name.replace(".parquet", ".jsonl")
         path = f"{QUARANTINE}/{self.stream.source}/{self.stream.name}/{name}"
         self.landing.storage.write_atomically(
-            path, b"".join(orjson.dumps(row) + b"\n" for row in self.rejected))
+            path, b"".join(orjson.dumps(row) + b"\n" for row in self.rejected)
+        )
         self.warn("rejected_rows", f"{self.rejected_rows} rows could not be read; see {path}")

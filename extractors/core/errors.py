@@ -36,10 +36,10 @@ ADVICE = {
     Reaction.STOP: "correct what the code names, then run the same command again",
     Reaction.BACKOFF: "the source stayed busy; run the same command again in some minutes",
     Reaction.WAIT: "calls stayed blocked after waiting; find what else uses this app's quota, then "
-                   "run the same command again",
+    "run the same command again",
     Reaction.NEXT_DAY: "the quota comes back on the next day; run the same command then",
     Reaction.REFRESH_TOKEN: "a fresh token was refused as well; check the app's permissions and "
-                            "that nothing else replaces its token",
+    "that nothing else replaces its token",
     Reaction.EMPTY: "nothing",
     Reaction.NOT_READY: "run the same command again in half an hour",
 }
@@ -48,16 +48,25 @@ ADVICE = {
 class ApiError(SiyuError):
     """The vendor answered, and the answer is no."""
 
-    def __init__(self, what: str, *, where: str = "", action: str = "", code: int = 0,
-                 reaction: Reaction = Reaction.STOP) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        action: str = "",
+        code: int = 0,
+        reaction: Reaction = Reaction.STOP,
+    ) -> None:
         """Keep the code, so that a stream can tell an empty list from a refusal."""
         super().__init__(what, where=where, action=action)
         self.code, self.reaction = code, reaction
 
     def __reduce__(self) -> tuple:
         """Survive the process boundary with the code."""
-        return (_rebuild, (type(self), self.what, self.where, self.action, self.code,
-                           self.reaction))
+        return (
+            _rebuild,
+            (type(self), self.what, self.where, self.action, self.code, self.reaction),
+        )
 
 
 class AuthenticationError(ApiError):
@@ -72,18 +81,25 @@ class MalformedAnswerError(SiyuError):
     """The answer is not what the contract says, however often it was asked for."""
 
 
-def _rebuild(cls: type[ApiError], what: str, where: str, action: str, code: int,
-             reaction: Reaction) -> ApiError:
+def _rebuild(
+    cls: type[ApiError], what: str, where: str, action: str, code: int, reaction: Reaction
+) -> ApiError:
     return cls(what, where=where, action=action, code=code, reaction=reaction)
 
 
-def api_error(vendor: str, rules: dict[int, Rule], code: int, where: str,
-              kind: type[ApiError] = ApiError) -> ApiError:
+def api_error(
+    vendor: str, rules: dict[int, Rule], code: int, where: str, kind: type[ApiError] = ApiError
+) -> ApiError:
     """The error of a code: its number, meaning and advice.
 
     The vendor's own message is left out on purpose: it echoes addresses and, with some codes, parts
     of the request.
     """
     rule = rules.get(code, Rule("a code that the contract does not list"))
-    return kind(f"{vendor} refused the call with code {code}: {rule.meaning}", where=where,
-                action=rule.action or ADVICE[rule.reaction], code=code, reaction=rule.reaction)
+    return kind(
+        f"{vendor} refused the call with code {code}: {rule.meaning}",
+        where=where,
+        action=rule.action or ADVICE[rule.reaction],
+        code=code,
+        reaction=rule.reaction,
+    )

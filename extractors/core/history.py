@@ -19,14 +19,21 @@ _LOCK = threading.Lock()
 
 def earlier_tables(pull: "PullContext", day: date, columns: list[str]) -> list[pa.Table]:
     """Columns of the files that earlier commits landed for a date, oldest pull first."""
-    return [_read(pull, file.path, file.content_hash, columns)
-            for commit in pull.commits for file in commit.files if file.event_date == day]
+    return [
+        _read(pull, file.path, file.content_hash, columns)
+        for commit in pull.commits
+        for file in commit.files
+        if file.event_date == day
+    ]
 
 
 def earlier_values(pull: "PullContext") -> dict[tuple[date, str, str], float]:
     """The newest absolute value per (event date, channel, measure)."""
-    return {(arrival.event_date, arrival.channel, arrival.measure): arrival.value
-            for commit in pull.commits for arrival in commit.arrivals}
+    return {
+        (arrival.event_date, arrival.channel, arrival.measure): arrival.value
+        for commit in pull.commits
+        for arrival in commit.arrivals
+    }
 
 
 def _read(pull: "PullContext", path: str, content: str, columns: list[str]) -> pa.Table:

@@ -20,8 +20,9 @@ SMALL_ROWS = 1000
 class Landing:
     """The files of one pull. Nothing counts before the manifest names it."""
 
-    def __init__(self, stream: Stream, account: str, pulled_at: datetime, run_id: str,
-                 storage: Storage) -> None:
+    def __init__(
+        self, stream: Stream, account: str, pulled_at: datetime, run_id: str, storage: Storage
+    ) -> None:
         """Keep what every file of the pull shares."""
         self.stream, self.account, self.storage = stream, account, storage
         self.pulled_at, self.run_id = pulled_at, run_id
@@ -48,8 +49,10 @@ class Landing:
             starts = np.flatnonzero(np.diff(ordinals, prepend=-1)).tolist()
             ends = [*starts[1:], len(ordinals)] if starts else []
             days = self.table[DAY].take(pa.array(starts, pa.int64())).to_pylist()
-            self._bounds = {day: (start, end - start) for day, start, end
-                            in zip(days, starts, ends, strict=True)}
+            self._bounds = {
+                day: (start, end - start)
+                for day, start, end in zip(days, starts, ends, strict=True)
+            }
         return list(self._bounds)
 
     def day(self, day: date) -> pa.Table:
@@ -78,14 +81,17 @@ class Landing:
             path = self.path(day)
             self._written.append(path)
             self.storage.write_atomically(path, content)
-            files.append(LandedFile(path, day, bounds[1], len(content),
-                                    content_hash(payload.slice(*bounds))))
+            files.append(
+                LandedFile(path, day, bounds[1], len(content), content_hash(payload.slice(*bounds)))
+            )
         return files
 
     def path(self, day: date) -> str:
         """Where a date's file lies, relative to the landing."""
-        return (f"{self.stream.source}/{self.stream.name}/event_date={day}/"
-                f"{self.account}-{self.pulled_at:%Y%m%dT%H%M%SZ}-{self.run_id}.parquet")
+        return (
+            f"{self.stream.source}/{self.stream.name}/event_date={day}/"
+            f"{self.account}-{self.pulled_at:%Y%m%dT%H%M%SZ}-{self.run_id}.parquet"
+        )
 
     def abort(self) -> None:
         """Take away what this pull wrote: it will not be committed."""
@@ -97,9 +103,15 @@ def parquet(table: pa.Table) -> pa.Buffer:
     """The file's bytes. One write of a buffer is cheaper than the many small ones of a writer."""
     buffer = pa.BufferOutputStream()
     is_large = table.num_rows >= SMALL_ROWS
-    pq.write_table(table, buffer, compression="zstd", store_schema=False,
-                   row_group_size=ROWS_PER_GROUP, use_dictionary=is_large,
-                   write_statistics=is_large)
+    pq.write_table(
+        table,
+        buffer,
+        compression="zstd",
+        store_schema=False,
+        row_group_size=ROWS_PER_GROUP,
+        use_dictionary=is_large,
+        write_statistics=is_large,
+    )
     return buffer.getvalue()
 
 
@@ -113,6 +125,7 @@ def content_hash(table: pa.Table) -> str:
 
 def schema_fingerprint(stream: Stream) -> str:
     """Changes when a stream's declared columns or types do."""
-    described = ";".join(f"{field.name}:{field.type}"
-                         for field in (*stream.schema, *TECHNICAL_COLUMNS))
+    described = ";".join(
+        f"{field.name}:{field.type}" for field in (*stream.schema, *TECHNICAL_COLUMNS)
+    )
     return hashlib.sha256(described.encode()).hexdigest()[:12]

@@ -111,8 +111,10 @@ class Commit:
         fields["control_totals"] = [total._asdict() for total in self.control_totals]
         fields["files"] = [file._asdict() for file in self.files]
         fields["arrivals"] = [arrival._asdict() for arrival in self.arrivals]
-        return orjson.dumps({"version": VERSION, **fields, "window": window},
-                            option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2)
+        return orjson.dumps(
+            {"version": VERSION, **fields, "window": window},
+            option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2,
+        )
 
     @classmethod
     def from_json(cls, text: bytes) -> "Commit":
@@ -120,26 +122,44 @@ class Commit:
         raw = orjson.loads(text)
         day = date.fromisoformat
         return cls(
-            source=raw["source"], stream=raw["stream"], kind=raw["kind"], account=raw["account"],
-            run_id=raw["run_id"], pulled_at=_moment(raw["pulled_at"]),
-            started_at=_moment(raw["started_at"]), finished_at=_moment(raw["finished_at"]),
+            source=raw["source"],
+            stream=raw["stream"],
+            kind=raw["kind"],
+            account=raw["account"],
+            run_id=raw["run_id"],
+            pulled_at=_moment(raw["pulled_at"]),
+            started_at=_moment(raw["started_at"]),
+            finished_at=_moment(raw["finished_at"]),
             first_date=day(raw["window"]["first_date"]),
             last_date=day(raw["window"]["last_date"]),
             covered_dates=tuple(map(day, raw["covered_dates"])),
-            rows=raw["rows"], bytes=raw["bytes"], requests=raw["requests"],
+            rows=raw["rows"],
+            bytes=raw["bytes"],
+            requests=raw["requests"],
             schema_fingerprint=raw["schema_fingerprint"],
             unknown_fields=tuple(raw.get("unknown_fields", ())),
             not_ready_dates=tuple(map(day, raw.get("not_ready_dates", ()))),
             control_totals=tuple(
-                ControlTotal(day(t["event_date"]), t["measure"], t["platform_total"],
-                             t["detail_total"]) for t in raw.get("control_totals", ())),
+                ControlTotal(
+                    day(t["event_date"]), t["measure"], t["platform_total"], t["detail_total"]
+                )
+                for t in raw.get("control_totals", ())
+            ),
             inputs=tuple(raw.get("inputs", ())),
-            files=tuple(LandedFile(f["path"], day(f["event_date"]), f["rows"], f["bytes"],
-                                   f["content_hash"]) for f in raw["files"]),
-            arrivals=tuple(Arrival(day(a["event_date"]), a["channel"], a["measure"], a["value"])
-                           for a in raw["arrivals"]),
-            rejected_rows=raw.get("rejected_rows", 0), warnings=tuple(raw.get("warnings", ())),
-            is_backfill=raw.get("is_backfill", False))
+            files=tuple(
+                LandedFile(
+                    f["path"], day(f["event_date"]), f["rows"], f["bytes"], f["content_hash"]
+                )
+                for f in raw["files"]
+            ),
+            arrivals=tuple(
+                Arrival(day(a["event_date"]), a["channel"], a["measure"], a["value"])
+                for a in raw["arrivals"]
+            ),
+            rejected_rows=raw.get("rejected_rows", 0),
+            warnings=tuple(raw.get("warnings", ())),
+            is_backfill=raw.get("is_backfill", False),
+        )
 
 
 class Manifest:
@@ -155,13 +175,22 @@ class Manifest:
         with _CACHES_LOCK:
             self._cache = _CACHES.setdefault(self.storage.address, _Cache())
 
-    def commits(self, source: str | None = None, stream: str | None = None,
-                account: str | None = None, as_of: datetime | None = None) -> list[Commit]:
+    def commits(
+        self,
+        source: str | None = None,
+        stream: str | None = None,
+        account: str | None = None,
+        as_of: datetime | None = None,
+    ) -> list[Commit]:
         """Commits in the order they were pulled, filtered by what is given."""
-        return [commit for commit in self._all()
-                if source in (None, commit.source) and stream in (None, commit.stream)
-                and account in (None, commit.account)
-                and (as_of is None or commit.pulled_at <= as_of)]
+        return [
+            commit
+            for commit in self._all()
+            if source in (None, commit.source)
+            and stream in (None, commit.stream)
+            and account in (None, commit.account)
+            and (as_of is None or commit.pulled_at <= as_of)
+        ]
 
     def find(self, document: str) -> Commit | None:
         """The commit whose document has this path, if it exists."""
@@ -225,17 +254,20 @@ class Manifest:
             if changed:
                 self._cache.ordered = sorted(
                     (commit for _, commit in known.values()),
-                    key=lambda c: (c.pulled_at, c.finished_at, c.run_id))
+                    key=lambda c: (c.pulled_at, c.finished_at, c.run_id),
+                )
             return self._cache.ordered
 
     def _read(self, path: str) -> Commit:
         try:
             return Commit.from_json(self.storage.read(path))
         except (ValueError, KeyError, TypeError) as error:
-            raise SiyuError(f"A manifest document cannot be read ({error})",
-                            where=self.storage.full(path),
-                            action="restore it from a backup, or delete it and pull its window "
-                                   "again: the files it names then no longer count") from None
+            raise SiyuError(
+                f"A manifest document cannot be read ({error})",
+                where=self.storage.full(path),
+                action="restore it from a backup, or delete it and pull its window "
+                "again: the files it names then no longer count",
+            ) from None
 
     def _frame(self, name: str, as_of: datetime | None, rows_of: Callable) -> "pd.DataFrame":
         import pandas as pd
@@ -273,11 +305,35 @@ def _moment(text: str) -> datetime:
 def _arrival_rows(commits: Iterable[Commit]) -> "pd.DataFrame":
     import pandas as pd
 
-    rows = [(c.source, c.stream, c.account, a.channel, a.measure, a.event_date, c.pulled_at,
-             (business_date(c.pulled_at) - a.event_date).days, float(a.value))
-            for c in commits for a in c.arrivals]
-    return pd.DataFrame(rows, columns=["source", "stream", "account", "channel", "measure",
-                                       "event_date", "pulled_at", "delay_days", "value"])
+    rows = [
+        (
+            c.source,
+            c.stream,
+            c.account,
+            a.channel,
+            a.measure,
+            a.event_date,
+            c.pulled_at,
+            (business_date(c.pulled_at) - a.event_date).days,
+            float(a.value),
+        )
+        for c in commits
+        for a in c.arrivals
+    ]
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "source",
+            "stream",
+            "account",
+            "channel",
+            "measure",
+            "event_date",
+            "pulled_at",
+            "delay_days",
+            "value",
+        ],
+    )
 
 
 def _commit_rows(commits: Iterable[Commit]) -> "pd.DataFrame":
@@ -290,10 +346,34 @@ def _commit_rows(commits: Iterable[Commit]) -> "pd.DataFrame":
             by_date.setdefault(file.event_date, []).append(file)
         for day in sorted({*c.covered_dates, *c.not_ready_dates}):
             files = by_date.get(day, [])
-            rows.append((c.source, c.stream, c.kind, c.account, c.run_id, c.pulled_at, day,
-                         sum(file.rows for file in files),
-                         "+".join(file.content_hash for file in files),
-                         len(c.unknown_fields), day in c.not_ready_dates))
-    return pd.DataFrame(rows, columns=["source", "stream", "kind", "account", "run_id", "pulled_at",
-                                       "event_date", "rows_of_day", "content_hash",
-                                       "unknown_fields", "is_not_ready"])
+            rows.append(
+                (
+                    c.source,
+                    c.stream,
+                    c.kind,
+                    c.account,
+                    c.run_id,
+                    c.pulled_at,
+                    day,
+                    sum(file.rows for file in files),
+                    "+".join(file.content_hash for file in files),
+                    len(c.unknown_fields),
+                    day in c.not_ready_dates,
+                )
+            )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "source",
+            "stream",
+            "kind",
+            "account",
+            "run_id",
+            "pulled_at",
+            "event_date",
+            "rows_of_day",
+            "content_hash",
+            "unknown_fields",
+            "is_not_ready",
+        ],
+    )

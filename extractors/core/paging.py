@@ -52,7 +52,8 @@ class NextKey:
             if not key:
                 raise MalformedAnswerError(
                     f"The source says there is more but gives no {self.receive}",
-                    action="run the same command again; if it stays, tell the vendor")
+                    action="run the same command again; if it stays, tell the vendor",
+                )
             _not_twice(key, seen, self.receive)
 
 
@@ -81,5 +82,6 @@ def _not_twice(key: str, seen: set[str], name: str) -> None:
     if key in seen:
         raise MalformedAnswerError(
             f"The source gave the same {name} twice: its pages would never end",
-            action="run the same command again; if it stays, tell the vendor")
+            action="run the same command again; if it stays, tell the vendor",
+        )
     seen.add(key)

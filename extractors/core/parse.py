@@ -17,8 +17,14 @@ from extractors.core.stream import DAY, Personal, Stream
 _NO_VALUE = ("", "-", "--")
 SECONDS_PER_DAY = 86_400
 SHANGHAI_OFFSET_SECONDS = 8 * 3600  # since 1991, without summer time
-_FAILURES = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError,
-             ValueError, TypeError)
+_FAILURES = (
+    pa.ArrowInvalid,
+    pa.ArrowTypeError,
+    pa.ArrowNotImplementedError,
+    OverflowError,
+    ValueError,
+    TypeError,
+)
 
 
 @dataclass
@@ -42,10 +48,15 @@ def to_table(stream: Stream, rows: list[dict], days: list[date | None], privacy:
         if treatment in (Personal.PSEUDONYM, Personal.HASH_ONLY):
             values = privacy.pseudonyms(values, treatment)
         arrays.append(_array(values, column, extras, parsed))
-    extra = pa.array([orjson.dumps(e).decode() if e else None for e in extras]
-                     if any(extras) else [None] * len(rows), pa.string())
-    table = pa.Table.from_arrays([*arrays, extra, pa.array(days, pa.date32())],
-                                 schema=memory_schema(stream))
+    extra = pa.array(
+        [orjson.dumps(e).decode() if e else None for e in extras]
+        if any(extras)
+        else [None] * len(rows),
+        pa.string(),
+    )
+    table = pa.Table.from_arrays(
+        [*arrays, extra, pa.array(days, pa.date32())], schema=memory_schema(stream)
+    )
     parsed.table = _with_key(stream, table, parsed)
     return parsed
 
@@ -88,8 +99,13 @@ def text(value: object) -> str | None:
 
 def day(value: object) -> date | None:
     """A calendar day written YYYY-MM-DD or YYYYMMDD."""
-    return None if value in (None, "") else \
-        value if isinstance(value, date) else date.fromisoformat(str(value))
+    return (
+        None
+        if value in (None, "")
+        else value
+        if isinstance(value, date)
+        else date.fromisoformat(str(value))
+    )
 
 
 def moment(value: object) -> datetime | None:
@@ -182,5 +198,4 @@ def _with_key(stream: Stream, table: pa.Table, parsed: Parsed) -> pa.Table:
 
 def memory_schema(stream: Stream) -> pa.Schema:
     """What rows look like while a pull is in memory."""
-    return stream.schema.append(pa.field("_extra", pa.string())).append(
-        pa.field(DAY, pa.date32()))
+    return stream.schema.append(pa.field("_extra", pa.string())).append(pa.field(DAY, pa.date32()))

@@ -17,7 +17,9 @@ PSEUDONYM_LENGTH = 32
 # keys of unknown fields whose values may be personal: the field's name is kept, its value is not
 _PERSONAL_KEY = re.compile(
     r"name|nick|avatar|head_?img|remark|descri|mobile|phone|tel_|tel$|addr|mail|openid|unionid|"
-    r"user_?id|visitor|id_?card|birth|position|notes?$|message|content", re.IGNORECASE)
+    r"user_?id|visitor|id_?card|birth|position|notes?$|message|content",
+    re.IGNORECASE,
+)
 REDACTED = "[personal]"
 
 
@@ -60,11 +62,12 @@ class Privacy:
         connection = sqlite3.connect(self.vault, timeout=60)
         try:
             with connection:
-                connection.execute("create table if not exists ids (pseudonym text primary key, "
-                                   "clear_id text not null) without rowid")
+                connection.execute(
+                    "create table if not exists ids (pseudonym text primary key, "
+                    "clear_id text not null) without rowid"
+                )
                 before = connection.total_changes
-                connection.executemany("insert or ignore into ids values (?, ?)",
-                                       self._new.items())
+                connection.executemany("insert or ignore into ids values (?, ?)", self._new.items())
                 added = connection.total_changes - before
         finally:
             connection.close()
@@ -76,8 +79,10 @@ class Privacy:
 def redact(value: object) -> object:
     """An unknown field's value with everything that may name a person taken out."""
     if isinstance(value, dict):
-        return {key: REDACTED if _PERSONAL_KEY.search(key) else redact(inner)
-                for key, inner in value.items()}
+        return {
+            key: REDACTED if _PERSONAL_KEY.search(key) else redact(inner)
+            for key, inner in value.items()
+        }
     if isinstance(value, list):
         return [redact(inner) for inner in value]
     return value

@@ -4,7 +4,6 @@ import hashlib
 import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,8 @@ from extractors.core.ratelimit import RateLimiter
 from extractors.core.stream import Kind, Stream
 from extractors.core.tokens import TokenCache
 from extractors.core.windows import check_window, due_dates, due_window, last_followed
-from extractors.registry import select_streams
+from extractors.core.workers import run_all
+from extractors.registry import get_stream, select_streams
 from siyu.accounts import Account, load_accounts, pseudonym_key, select
 from siyu.calendar import aware, days
 from siyu.errors import ConfigurationError, SiyuError, UsageError
@@ -50,21 +50,29 @@ Progress = Callable[[PullResult], None]
 _SHAPE_FAILURES = (LookupError, TypeError, ValueError, AttributeError)
 
 
-def due_streams(accounts: list[Account], source: str | None = None,
-                stream: str | None = None) -> list[tuple[Account, Stream]]:
+def due_streams(
+    accounts: list[Account], source: str | None = None, stream: str | None = None
+) -> list[tuple[Account, Stream]]:
     """Every (account, stream) of the given accounts, narrowed by source and stream name.
 
     Raises:
         UsageError: no stream has that name.
     """
     streams = select_streams(source, stream)
-    return [(account, one) for account in accounts for one in streams
-            if one.source == account.source]
+    return [
+        (account, one) for account in accounts for one in streams if one.source == account.source
+    ]
 
 
-def pull(settings: Settings, account: Account, stream: Stream, *, as_of: datetime,
-         window: tuple[date, date] | None = None,
-         on_progress: Progress | None = None) -> Commit | None:
+def pull(
+    settings: Settings,
+    account: Account,
+    stream: Stream,
+    *,
+    as_of: datetime,
+    window: tuple[date, date] | None = None,
+    on_progress: Progress | None = None,
+) -> Commit | None:
     """Pull one stream of one account; land and commit it, whole or not at all.
 
     Args:
@@ -98,11 +106,17 @@ def pull(settings: Settings, account: Account, stream: Stream, *, as_of: datetim
     return commit
 
 
-def pull_all(settings: Settings, *, as_of: datetime, source: str | None = None,
-             account: str | None = None, stream: str | None = None,
-             window: tuple[date, date] | None = None,
-             connection: Callable[[str], dict] | None = None,
-             on_progress: Progress | None = None) -> list[PullResult]:
+def pull_all(
+    settings: Settings,
+    *,
+    as_of: datetime,
+    source: str | None = None,
+    account: str | None = None,
+    stream: str | None = None,
+    window: tuple[date, date] | None = None,
+    connection: Callable[[str], dict] | None = None,
+    on_progress: Progress | None = None,
+) -> list[PullResult]:
     """Pull every due stream of every account, several at once.
 
     One stream's failure does not stop the others: it is in its result.
@@ -116,33 +130,49 @@ def pull_all(settings: Settings, *, as_of: datetime, source: str | None = None,
     accounts = select(load_accounts(settings, connection=connection), source, account)
     work = due_streams(accounts, source, stream)
     if not work:
-        raise UsageError(f"No configured account has a stream '{stream}'",
-                         action="see `siyu pull --help`, or add the account")
+        raise UsageError(
+            f"No configured account has a stream '{stream}'",
+            action="see `siyu pull --help`, or add the account",
+        )
     if window:
         # a list's present state has no past: only one that is named is refused
         work = [(a, s) for a, s in work if stream or s.kind != Kind.ENTITY]
         for one, its_stream in work:
             check_window(its_stream, one, *window, aware(as_of))
 
-    def run(item: tuple[Account, Stream]) -> PullResult:
-        one, its_stream = item
-        try:
-            commit = pull(settings, one, its_stream, as_of=as_of, window=window)
-            result = PullResult(one.source, one.account, its_stream.name, commit)
-        except SiyuError as error:
-            result = PullResult(one.source, one.account, its_stream.name, error=error)
+    asked = [
+        (settings, one, its_stream.source, its_stream.name, as_of, window)
+        for one, its_stream in work
+    ]
+    results = []
+    for result in run_all(_attempt, asked, settings.pull_workers):
         if on_progress:
             on_progress(result)
-        return result
-
-    with ThreadPoolExecutor(settings.pull_workers, thread_name_prefix="stream") as pool:
-        return list(pool.map(run, work))
+        results.append(result)
+    return results
 
 
-def backfill(settings: Settings, *, as_of: datetime, first: date, last: date,
-             source: str | None = None, stream: str | None = None, account: str | None = None,
-             connection: Callable[[str], dict] | None = None,
-             on_progress: Progress | None = None) -> list[Commit]:
+def _attempt(asked: tuple) -> PullResult:
+    settings, account, source, name, as_of, window = asked
+    try:
+        commit = pull(settings, account, get_stream(source, name), as_of=as_of, window=window)
+    except SiyuError as error:
+        return PullResult(source, account.account, name, error=error)
+    return PullResult(source, account.account, name, commit)
+
+
+def backfill(
+    settings: Settings,
+    *,
+    as_of: datetime,
+    first: date,
+    last: date,
+    source: str | None = None,
+    stream: str | None = None,
+    account: str | None = None,
+    connection: Callable[[str], dict] | None = None,
+    on_progress: Progress | None = None,
+) -> list[Commit]:
     """Pull a window again, for every stream that has a past; a failure is raised at the end.
 
     Returns:
@@ -151,8 +181,16 @@ def backfill(settings: Settings, *, as_of: datetime, first: date, last: date,
     Raises:
         SiyuError: a stream failed; the others were pulled and committed.
     """
-    results = pull_all(settings, as_of=as_of, source=source, account=account, stream=stream,
-                       window=(first, last), connection=connection, on_progress=on_progress)
+    results = pull_all(
+        settings,
+        as_of=as_of,
+        source=source,
+        account=account,
+        stream=stream,
+        window=(first, last),
+        connection=connection,
+        on_progress=on_progress,
+    )
     for result in results:
         if result.error:
             raise result.error
@@ -165,23 +203,41 @@ def run_id_of(stream: Stream, account: str, as_of: datetime, first: date, last: 
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _pull(settings: Settings, account: Account, stream: Stream, manifest: Manifest,
-          as_of: datetime, dates: list[date], is_explicit: bool) -> Commit:
+def _pull(
+    settings: Settings,
+    account: Account,
+    stream: Stream,
+    manifest: Manifest,
+    as_of: datetime,
+    dates: list[date],
+    is_explicit: bool,
+) -> Commit:
     clock = PullClock(as_of)
     run_id = run_id_of(stream, account.account, clock.as_of, dates[0], dates[-1])
     landing = Landing(stream, account.account, clock.as_of, run_id, manifest.storage)
-    earlier = [c for c in manifest.commits(stream.source, stream.name, account.account)
-               if c.pulled_at <= as_of]
+    earlier = [
+        c
+        for c in manifest.commits(stream.source, stream.name, account.account)
+        if c.pulled_at <= as_of
+    ]
     if done := next((c for c in earlier if c.run_id == run_id), None):
         return done
     limiter = RateLimiter(settings.work("limits", "_").parent, clock.wall, clock.sleep)
     last = last_followed(c for c in earlier if c.pulled_at < as_of)
     context = PullContext(
-        stream=stream, account=account, dates=dates, is_explicit=is_explicit,
+        stream=stream,
+        account=account,
+        dates=dates,
+        is_explicit=is_explicit,
         since=last.pulled_at - OVERLAP if last and not is_explicit else None,
-        commits=earlier, clock=clock, manifest=manifest, landing=landing,
+        commits=earlier,
+        clock=clock,
+        manifest=manifest,
+        landing=landing,
         privacy=Privacy(_key(settings), settings.root / "vault" / "ids.sqlite"),
-        limiter=limiter, tokens=_tokens(settings))
+        limiter=limiter,
+        tokens=_tokens(settings),
+    )
     try:
         stream.extract(context)
         files = landing.write()
@@ -195,14 +251,18 @@ def _pull(settings: Settings, account: Account, stream: Stream, manifest: Manife
             at = traceback.extract_tb(error.__traceback__)[-1]
             raise MalformedAnswerError(
                 f"An answer does not have the shape of the contract ({type(error).__name__} in "
-                f"{Path(at.filename).name}:{at.lineno})", where=context.where,
+                f"{Path(at.filename).name}:{at.lineno})",
+                where=context.where,
                 action="nothing of this pull was committed; compare the answer with the contract "
-                       "and adapt the stream") from error
+                "and adapt the stream",
+            ) from error
         if isinstance(error, OSError):
-            raise SiyuError(f"Landing failed: {error.strerror or type(error).__name__}",
-                            where=f"{context.where} {manifest.address}",
-                            action="check that the landing can be written to, then run the same "
-                                   "command again; nothing of this pull was committed") from error
+            raise SiyuError(
+                f"Landing failed: {error.strerror or type(error).__name__}",
+                where=f"{context.where} {manifest.address}",
+                action="check that the landing can be written to, then run the same "
+                "command again; nothing of this pull was committed",
+            ) from error
         raise
     finally:
         limiter.close()
@@ -221,36 +281,53 @@ def _commit(context: PullContext, run_id: str, files: list) -> Commit:
     for column, count in sorted(context.unreadable.items()):
         context.warn("unreadable_values", f"{count} in {column}; kept as text in _extra")
     return Commit(
-        source=stream.source, stream=stream.name, kind=str(stream.kind),
-        account=context.account.account, run_id=run_id, pulled_at=context.clock.as_of,
-        started_at=context.clock.as_of, finished_at=context.clock.now(),
-        first_date=context.dates[0], last_date=context.dates[-1],
-        covered_dates=tuple(sorted(covered)), rows=sum(file.rows for file in files),
-        bytes=sum(file.bytes for file in files), requests=context.requests,
+        source=stream.source,
+        stream=stream.name,
+        kind=str(stream.kind),
+        account=context.account.account,
+        run_id=run_id,
+        pulled_at=context.clock.as_of,
+        started_at=context.clock.as_of,
+        finished_at=context.clock.now(),
+        first_date=context.dates[0],
+        last_date=context.dates[-1],
+        covered_dates=tuple(sorted(covered)),
+        rows=sum(file.rows for file in files),
+        bytes=sum(file.bytes for file in files),
+        requests=context.requests,
         schema_fingerprint=schema_fingerprint(stream),
         unknown_fields=tuple(sorted(context.unknown_fields)),
         not_ready_dates=tuple(sorted(context.unanswered | context.incomplete)),
-        control_totals=tuple(context.control_totals), inputs=tuple(context.inputs),
-        files=tuple(files), arrivals=tuple(arrivals), rejected_rows=context.rejected_rows,
-        warnings=tuple(context.warnings), is_backfill=context.is_explicit)
+        control_totals=tuple(context.control_totals),
+        inputs=tuple(context.inputs),
+        files=tuple(files),
+        arrivals=tuple(arrivals),
+        rejected_rows=context.rejected_rows,
+        warnings=tuple(context.warnings),
+        is_backfill=context.is_explicit,
+    )
 
 
-def _arrivals(stream: Stream, table: pa.Table, covered: set[date],
-              touched: set[date]) -> list[Arrival]:
+def _arrivals(
+    stream: Stream, table: pa.Table, covered: set[date], touched: set[date]
+) -> list[Arrival]:
     found = [Arrival(*values) for values in stream.arrivals(table) if values[-1] is not None]
     if stream.channel_column is None:
         # the source answered for the day and had nothing: known to be zero
-        found += [Arrival(day, "", measure, 0)
-                  for day in covered - touched for measure in stream.measures]
+        found += [
+            Arrival(day, "", measure, 0) for day in covered - touched for measure in stream.measures
+        ]
     return sorted(found)
 
 
 def _key(settings: Settings) -> bytes:
     key = pseudonym_key(settings)
     if key == SANDBOX_PSEUDONYM_KEY.encode() and not settings.sandbox_url:
-        raise ConfigurationError("The sandbox's pseudonym key is public",
-                                 where="SIYU_PSEUDONYM_KEY",
-                                 action="set it to a long random text of your own")
+        raise ConfigurationError(
+            "The sandbox's pseudonym key is public",
+            where="SIYU_PSEUDONYM_KEY",
+            action="set it to a long random text of your own",
+        )
     return key
 
 

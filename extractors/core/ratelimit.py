@@ -29,8 +29,9 @@ class Rate(NamedTuple):
 class RateLimiter:
     """Hands out permits; waits where there are none left."""
 
-    def __init__(self, folder: Path, wall: Callable[[], float],
-                 sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, folder: Path, wall: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
         """Keep state below `folder`; time and waiting come from outside."""
         self.folder, self.wall, self.sleep = folder, wall, sleep
         self._buckets: dict[tuple, _Bucket] = {}
@@ -117,11 +118,14 @@ class _Bucket:
 
     def _wait(self, cells: list[int], start: int, limit: int, length: float, now: float) -> float:
         present = int(now / length)
-        slots = cells[start:start + self.RING * 2:2]
-        counts = cells[start + 1:start + self.RING * 2:2]
+        slots = cells[start : start + self.RING * 2 : 2]
+        counts = cells[start + 1 : start + self.RING * 2 : 2]
         # a slot from the future (the clock was set back) must not block for ever: it is ignored
-        live = [(slot, count) for slot, count in zip(slots, counts, strict=True)
-                if present - SLOTS <= slot <= present and count]
+        live = [
+            (slot, count)
+            for slot, count in zip(slots, counts, strict=True)
+            if present - SLOTS <= slot <= present and count
+        ]
         if sum(count for _, count in live) < limit:
             return 0
         return (min(slot for slot, _ in live) + self.RING) * length - now + length / 100

@@ -32,8 +32,10 @@ from extractors.core.ratelimit import Rate, RateLimiter
 TIMEOUT_SECONDS = (5, 60)
 ATTEMPTS = 4
 POOL = 32
-_SECRET = re.compile(r"((?:access_token|corpsecret|secret|client_secret|refresh_token|key|appid|"
-                     r"corpid|client_id)=)[^&\s\"']+")
+_SECRET = re.compile(
+    r"((?:access_token|corpsecret|secret|client_secret|refresh_token|key|appid|"
+    r"corpid|client_id)=)[^&\s\"']+"
+)
 
 
 class _Transient(Exception):  # noqa: N818 - a signal between two functions, never seen outside
@@ -49,9 +51,18 @@ class _Held(Exception):  # noqa: N818 - likewise
 class Session:
     """Calls of one app, counted; each answer is a JSON object whose verdict is 'yes'."""
 
-    def __init__(self, *, vendor: str, base_url: str, app: str, rules: dict[int, Rule],
-                 rates: tuple[Rate, ...], limiter: RateLimiter, clock: PullClock,
-                 where: str) -> None:
+    def __init__(
+        self,
+        *,
+        vendor: str,
+        base_url: str,
+        app: str,
+        rules: dict[int, Rule],
+        rates: tuple[Rate, ...],
+        limiter: RateLimiter,
+        clock: PullClock,
+        where: str,
+    ) -> None:
         """Take what is the vendor's (rules, rates) and what is the pull's (limiter, clock)."""
         self.vendor, self.app, self.rules, self.rates = vendor, app, rules, rates
         self.base_url = base_url.rstrip("/")
@@ -60,13 +71,23 @@ class Session:
         self._count = threading.Lock()
         self._pool = _pool(self.base_url)
         self._retrying = Retrying(
-            retry=retry_if_exception_type(_Transient), stop=_attempts_used_up,
+            retry=retry_if_exception_type(_Transient),
+            stop=_attempts_used_up,
             wait=wait_exponential_jitter(multiplier=0.5, max=30, jitter=0.5),
-            sleep=clock.sleep, reraise=True)
+            sleep=clock.sleep,
+            reraise=True,
+        )
 
-    def call(self, method: str, path: str, *, verdict: Callable[[dict], int],
-             params: Callable[[], dict] = dict, body: dict | None = None,
-             error: type[ApiError] = ApiError) -> dict:
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        verdict: Callable[[dict], int],
+        params: Callable[[], dict] = dict,
+        body: dict | None = None,
+        error: type[ApiError] = ApiError,
+    ) -> dict:
         """Ask until there is an answer.
 
         Args:
@@ -94,8 +115,15 @@ class Session:
                 self.limiter.block(self.app, path, self.rates, held.rule.block_seconds[holds])
                 holds += 1
 
-    def _once(self, method: str, path: str, verdict: Callable[[dict], int],
-              params: Callable[[], dict], body: dict | None, error: type[ApiError]) -> dict:
+    def _once(
+        self,
+        method: str,
+        path: str,
+        verdict: Callable[[dict], int],
+        params: Callable[[], dict],
+        body: dict | None,
+        error: type[ApiError],
+    ) -> dict:
         self.limiter.acquire(self.app, path, self.rates)
         with self._count:
             self.requests += 1
@@ -104,28 +132,40 @@ class Session:
             answer = self._pool.send(method, self.base_url + path, params(), body)
             content = answer.content
         except requests.RequestException as failure:
-            raise _Transient(UnreachableError(
-                f"{self.vendor} cannot be reached ({_kind(failure)})",
-                where=f"{where} at {urlsplit(self.base_url).netloc}",
-                action="check the address in the accounts file, the network and the proxy, then "
-                       "run the same command again")) from None
+            raise _Transient(
+                UnreachableError(
+                    f"{self.vendor} cannot be reached ({_kind(failure)})",
+                    where=f"{where} at {urlsplit(self.base_url).netloc}",
+                    action="check the address in the accounts file, the network and the proxy, then "
+                    "run the same command again",
+                )
+            ) from None
         if answer.status_code >= 400:
             failed = UnreachableError(
-                f"{self.vendor} answers with HTTP {answer.status_code}", where=where,
-                action="run the same command again in some minutes" if answer.status_code >= 429
-                else "check the base address in the accounts file: the path does not exist there")
-            raise _Transient(failed) if answer.status_code in (408, 429) \
-                or answer.status_code >= 500 else failed
+                f"{self.vendor} answers with HTTP {answer.status_code}",
+                where=where,
+                action="run the same command again in some minutes"
+                if answer.status_code >= 429
+                else "check the base address in the accounts file: the path does not exist there",
+            )
+            raise (
+                _Transient(failed)
+                if answer.status_code in (408, 429) or answer.status_code >= 500
+                else failed
+            )
         try:
             parsed = orjson.loads(content)
             if not isinstance(parsed, dict):
                 raise TypeError
             code = verdict(parsed)
         except (ValueError, TypeError):
-            raise _Transient(MalformedAnswerError(
-                f"{self.vendor} sent an answer that is not a JSON object ({len(content)} bytes)",
-                where=where, action="nothing of this pull was landed; run the same command again, "
-                                    "and if it stays, look for a proxy that changes answers")
+            raise _Transient(
+                MalformedAnswerError(
+                    f"{self.vendor} sent an answer that is not a JSON object ({len(content)} bytes)",
+                    where=where,
+                    action="nothing of this pull was landed; run the same command again, "
+                    "and if it stays, look for a proxy that changes answers",
+                )
             ) from None
         if code:
             self._refuse(code, where, error)
@@ -165,14 +205,16 @@ class _Pool:
     def send(self, method: str, url: str, query: dict, body: dict | None) -> requests.Response:
         request = requests.PreparedRequest()
         request.method, request.url = method, f"{url}?{urlencode(query)}" if query else url
-        request.headers = CaseInsensitiveDict({"User-Agent": "siyu", "Accept": "application/json",
-                                               "Accept-Encoding": "gzip, deflate"})
+        request.headers = CaseInsensitiveDict(
+            {"User-Agent": "siyu", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+        )
         if body is not None:
             request.body = orjson.dumps(body)
             request.headers["Content-Type"] = "application/json"
             request.headers["Content-Length"] = str(len(request.body))
-        return self.adapter.send(request, timeout=TIMEOUT_SECONDS, verify=self.verify,
-                                 proxies=self.proxies)
+        return self.adapter.send(
+            request, timeout=TIMEOUT_SECONDS, verify=self.verify, proxies=self.proxies
+        )
 
 
 _POOLS: dict[str, _Pool] = {}

@@ -52,8 +52,11 @@ class Storage:
             with os.scandir(self._root) as entries:
                 return sorted(entry.name for entry in entries if entry.is_dir())
         self._fs.invalidate_cache(self._remote_root)
-        return sorted(entry["name"].rsplit("/", 1)[-1] for entry in
-                      self._fs.ls(self._remote_root, detail=True) if entry["type"] == "directory")
+        return sorted(
+            entry["name"].rsplit("/", 1)[-1]
+            for entry in self._fs.ls(self._remote_root, detail=True)
+            if entry["type"] == "directory"
+        )
 
     def read(self, path: str) -> bytes:
         """The whole file.
@@ -78,9 +81,14 @@ class Storage:
         except FileNotFoundError:
             return {}
         cut = len(self._remote_root) + 1
-        return {path[cut:]: (entry.get("size"),
-                             str(entry.get("LastModified") or entry.get("created") or ""))
-                for path, entry in entries.items() if path.endswith(suffix)}
+        return {
+            path[cut:]: (
+                entry.get("size"),
+                str(entry.get("LastModified") or entry.get("created") or ""),
+            )
+            for path, entry in entries.items()
+            if path.endswith(suffix)
+        }
 
     def write_atomically(self, path: str, content: Buffer) -> None:
         """Put a file there whole."""
@@ -113,9 +121,11 @@ class Storage:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise StorageFullError(
-                    "There is no room left to land the data", where=self.full(path),
+                    "There is no room left to land the data",
+                    where=self.full(path),
                     action="free space there, then run the same command again; nothing of this "
-                           "pull was committed") from error
+                    "pull was committed",
+                ) from error
             raise
         finally:
             temporary.unlink(missing_ok=True)

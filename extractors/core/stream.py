@@ -98,7 +98,8 @@ class Stream(ABC):
         sums = [measure for measure in self.measures if measure != "rows"]
         by = [DAY, self.channel_column] if self.channel_column else [DAY]
         grouped = table.group_by(by).aggregate(
-            [(measure, "sum") for measure in sums] + [([], "count_all")])
+            [(measure, "sum") for measure in sums] + [([], "count_all")]
+        )
         days = grouped[DAY].to_pylist()
         channels = grouped[self.channel_column].to_pylist() if self.channel_column else None
         for measure in self.measures:

@@ -56,8 +56,14 @@ class TokenCache:
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
-    def get(self, app: str, now: Callable[[], datetime], mint: Callable[[str | None], Minted], *,
-            rejected: str | None = None) -> str:
+    def get(
+        self,
+        app: str,
+        now: Callable[[], datetime],
+        mint: Callable[[str | None], Minted],
+        *,
+        rejected: str | None = None,
+    ) -> str:
         """A token for the app.
 
         Args:
@@ -85,8 +91,14 @@ class TokenCache:
             self._records[app] = stored
             return stored.token
 
-    def _mint(self, app: str, path: Path, stored: _Record | None, now: Callable[[], datetime],
-              mint: Callable[[str | None], Minted]) -> _Record:
+    def _mint(
+        self,
+        app: str,
+        path: Path,
+        stored: _Record | None,
+        now: Callable[[], datetime],
+        mint: Callable[[str | None], Minted],
+    ) -> _Record:
         from extractors.core.errors import AuthenticationError
 
         try:
@@ -100,8 +112,13 @@ class TokenCache:
             # the same token again does not live longer, whatever the answer says
             expires_at = min(expires_at, stored.expires_at)
         early = min(EARLY, (expires_at - at) / 2)
-        record = _Record(minted.token, at, expires_at, expires_at - early,
-                         minted.refresh_token or (stored.refresh_token if stored else None))
+        record = _Record(
+            minted.token,
+            at,
+            expires_at,
+            expires_at - early,
+            minted.refresh_token or (stored.refresh_token if stored else None),
+        )
         _write(path, record)
         return record
 
@@ -124,8 +141,10 @@ def app_key(source: str, *parts: str) -> str:
 def _read(path: Path) -> _Record | None:
     try:
         raw = orjson.loads(path.read_bytes())
-        moments = {key: datetime.fromisoformat(raw[key])
-                   for key in ("minted_at", "expires_at", "refresh_at")}
+        moments = {
+            key: datetime.fromisoformat(raw[key])
+            for key in ("minted_at", "expires_at", "refresh_at")
+        }
         return _Record(token=raw["token"], refresh_token=raw["refresh_token"], **moments)
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None

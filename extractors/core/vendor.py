@@ -38,17 +38,24 @@ class TokenClient(ABC):
         self._tokens, self._clock = pull.tokens, pull.clock
         self._app = app_key(pull.account.source, app_id, *secrets)
         self.session = Session(
-            vendor=self.vendor, base_url=pull.account.base_url or self.base_url,
-            app=f"{pull.account.source}|{app_id}", rules=self.rules, rates=self.rates,
-            limiter=pull.limiter, clock=pull.clock, where=pull.where)
+            vendor=self.vendor,
+            base_url=pull.account.base_url or self.base_url,
+            app=f"{pull.account.source}|{app_id}",
+            rules=self.rules,
+            rates=self.rates,
+            limiter=pull.limiter,
+            clock=pull.clock,
+            where=pull.where,
+        )
 
     @property
     def requests(self) -> int:
         """Calls made so far."""
         return self.session.requests
 
-    def call(self, method: str, path: str, *, query: dict | None = None,
-             body: dict | None = None) -> dict:
+    def call(
+        self, method: str, path: str, *, query: dict | None = None, body: dict | None = None
+    ) -> dict:
         """One authorised call; a refused token is replaced and the call repeated, once."""
         token = self.token()
         try:
@@ -61,8 +68,11 @@ class TokenClient(ABC):
     def token(self, rejected: str | None = None) -> str:
         """The app's token; never the one that was just refused."""
         return self._tokens.get(
-            self._app, self._clock.now,
-            lambda refresh_token: self.mint(refresh_token, rejected), rejected=rejected)
+            self._app,
+            self._clock.now,
+            lambda refresh_token: self.mint(refresh_token, rejected),
+            rejected=rejected,
+        )
 
     @abstractmethod
     def mint(self, refresh_token: str | None, rejected: str | None) -> Minted:
@@ -81,20 +91,28 @@ class TokenClient(ABC):
         """The query parameters that carry the token, made anew for each attempt."""
         return {"access_token": token}
 
-    def _call(self, token: str, method: str, path: str, query: dict | None,
-              body: dict | None) -> dict:
-        return self.session.call(method, path, verdict=self.verdict, body=body,
-                                 params=lambda: {**(query or {}), **self.authorised(token)})
+    def _call(
+        self, token: str, method: str, path: str, query: dict | None, body: dict | None
+    ) -> dict:
+        return self.session.call(
+            method,
+            path,
+            verdict=self.verdict,
+            body=body,
+            params=lambda: {**(query or {}), **self.authorised(token)},
+        )
 
 
 def option(pull: PullContext, name: str) -> str:
     """An account option that the vendor cannot do without."""
     if value := pull.account.options.get(name):
         return str(value)
-    raise ConfigurationError(f"The account has no option '{name}'",
-                             where=f"{pull.account.source}/{pull.account.account}",
-                             action="add it under `options` in the accounts file; "
-                                    "config/accounts.example.yml shows one of each source")
+    raise ConfigurationError(
+        f"The account has no option '{name}'",
+        where=f"{pull.account.source}/{pull.account.account}",
+        action="add it under `options` in the accounts file; "
+        "config/accounts.example.yml shows one of each source",
+    )
 
 
 def minted(vendor: str, answer: dict, *, life: str = "expires_in") -> Minted:
@@ -105,20 +123,25 @@ def minted(vendor: str, answer: dict, *, life: str = "expires_in") -> Minted:
     """
     token, seconds = answer.get("access_token"), answer.get(life) or 7200
     if not token:
-        raise MalformedAnswerError(f"{vendor} gave no access token, and no error either",
-                                   action="run the same command again; if it stays, look for a "
-                                          "proxy that changes answers")
+        raise MalformedAnswerError(
+            f"{vendor} gave no access token, and no error either",
+            action="run the same command again; if it stays, look for a proxy that changes answers",
+        )
     return Minted(str(token), float(seconds), answer.get("refresh_token") or None)
 
 
-def secret_refused(vendor: str, error: ApiError, codes: tuple[int, ...],
-                   account: Account) -> ApiError:
+def secret_refused(
+    vendor: str, error: ApiError, codes: tuple[int, ...], account: Account
+) -> ApiError:
     """For codes that mean a refused secret: an error that says where the secret is kept."""
     if error.code not in codes:
         return error
     variable = environment_variable(account.source, account.account)
     return AuthenticationError(
         error.what.replace(f"{vendor} refused the call", f"{vendor} refused the credentials"),
-        where=error.where, code=error.code, reaction=error.reaction,
+        where=error.where,
+        code=error.code,
+        reaction=error.reaction,
         action=f"check the ids in the accounts file and the secret in {variable} (or the Airflow "
-               f"connection); do not repeat it before: failures in a row block this machine")
+        f"connection); do not repeat it before: failures in a row block this machine",
+    )

@@ -14,8 +14,8 @@ FIRST_PULL_DAYS = 30
 MIN_CLOSED_DAYS = 14
 # ... and is the delay by which this share of the final value had arrived,
 ARRIVED_SHARE = 0.995
-# but never shorter than this: a source may restart a late batch
-MIN_LOOK_BACK_DAYS = 3
+# but never shorter than this: a source that stood still for days (the 3 to 5 day lag) is read again
+MIN_LOOK_BACK_DAYS = 7
 # An incomplete answer (one staff member's counters missing) is asked for again for so long only: a
 # member who never gets counters must not keep a day open for ever.
 INCOMPLETE_AGAIN_DAYS = 7
@@ -43,8 +43,7 @@ def oldest_day(stream: Stream, account: Account, as_of: datetime) -> date | None
     return max(bounds, default=None)
 
 
-def due_dates(stream: Stream, account: Account, manifest: Manifest,
-              as_of: datetime) -> list[date]:
+def due_dates(stream: Stream, account: Account, manifest: Manifest, as_of: datetime) -> list[date]:
     """The business days to pull now.
 
     Report: days never answered for, days found not ready, days still being revised (within the
@@ -55,8 +54,11 @@ def due_dates(stream: Stream, account: Account, manifest: Manifest,
     Only commits made before `as_of` count, so that asking again at the same moment gives the same
     answer and a rerun finds its own commit.
     """
-    commits = [commit for commit in manifest.commits(stream.source, stream.name, account.account)
-               if commit.pulled_at < as_of]
+    commits = [
+        commit
+        for commit in manifest.commits(stream.source, stream.name, account.account)
+        if commit.pulled_at < as_of
+    ]
     today, newest = business_date(as_of), newest_day(stream, as_of)
     oldest = oldest_day(stream, account, as_of)
     if stream.kind == Kind.ENTITY:
@@ -82,8 +84,9 @@ def due_dates(stream: Stream, account: Account, manifest: Manifest,
     return due
 
 
-def due_window(stream: Stream, account: Account, manifest: Manifest,
-               as_of: datetime) -> tuple[date, date] | None:
+def due_window(
+    stream: Stream, account: Account, manifest: Manifest, as_of: datetime
+) -> tuple[date, date] | None:
     """First and last of the days to pull now; None when nothing is due."""
     due = due_dates(stream, account, manifest, as_of)
     return (due[0], due[-1]) if due else None
@@ -94,14 +97,17 @@ def look_back_days(stream: Stream, manifest: Manifest, as_of: datetime) -> int:
 
     Learnt from the stream's own arrivals, over all its accounts (a small one alone says little),
     once enough days are closed: the first delay from which on every measure has 99.5 % of its final
-    value, summed over the closed days. Never less than 3 days, otherwise never more than the
+    value, summed over the closed days. Never less than 7 days, otherwise never more than the
     contract's `revised_for_days`, which holds until then.
     """
     contract = stream.revised_for_days
     if contract <= MIN_LOOK_BACK_DAYS:
         return MIN_LOOK_BACK_DAYS
-    commits = [commit for commit in manifest.commits(stream.source, stream.name)
-               if commit.pulled_at < as_of]
+    commits = [
+        commit
+        for commit in manifest.commits(stream.source, stream.name)
+        if commit.pulled_at < as_of
+    ]
     learnt = learnt_delay(_known_by_delay(commits), contract, business_date(as_of))
     return contract if learnt is None else min(max(learnt, MIN_LOOK_BACK_DAYS), contract)
 
@@ -117,9 +123,13 @@ def learnt_delay(known: KnownByDelay, contract_days: int, today: date) -> int | 
     """
     answer = None
     for by_day in known.values():
-        closed = [delays for (_, day), delays in by_day.items()
-                  if (today - day).days >= contract_days and max(delays) >= contract_days
-                  and min(delays) <= MIN_LOOK_BACK_DAYS]
+        closed = [
+            delays
+            for (_, day), delays in by_day.items()
+            if (today - day).days >= contract_days
+            and max(delays) >= contract_days
+            and min(delays) <= MIN_LOOK_BACK_DAYS
+        ]
         final = sum(delays[max(delays)] for delays in closed)
         if len(closed) < MIN_CLOSED_DAYS or final <= 0:
             continue
@@ -132,8 +142,9 @@ def learnt_delay(known: KnownByDelay, contract_days: int, today: date) -> int | 
     return answer
 
 
-def check_window(stream: Stream, account: Account, first: date, last: date,
-                 as_of: datetime) -> None:
+def check_window(
+    stream: Stream, account: Account, first: date, last: date, as_of: datetime
+) -> None:
     """Refuse a window that the source cannot answer.
 
     Raises:
@@ -142,22 +153,33 @@ def check_window(stream: Stream, account: Account, first: date, last: date,
     where = f"{stream.address} {account.account} {first}..{last}"
     newest = business_date(as_of) - timedelta(stream.kind == Kind.REPORT)
     if first > last:
-        raise UsageError("The window ends before it starts", where=where,
-                         action="give the earlier day with --from")
+        raise UsageError(
+            "The window ends before it starts",
+            where=where,
+            action="give the earlier day with --from",
+        )
     if last > newest:
         raise UsageError(
-            f"The window reaches past {newest}, the newest day there is as of "
-            f"{as_of.isoformat()}", where=where, action=f"end it with --to {newest} or earlier")
+            f"The window reaches past {newest}, the newest day there is as of {as_of.isoformat()}",
+            where=where,
+            action=f"end it with --to {newest} or earlier",
+        )
     if stream.kind == Kind.ENTITY and first != newest:
-        raise UsageError("The source only knows the present state of this list", where=where,
-                         action=f"leave the window out, or give {newest} alone")
+        raise UsageError(
+            "The source only knows the present state of this list",
+            where=where,
+            action=f"leave the window out, or give {newest} alone",
+        )
     contract = [stream.earliest] if stream.earliest else []
     if stream.history_days is not None:
         contract.append(business_date(as_of) - timedelta(stream.history_days))
     oldest = max(contract, default=first)
     if first < oldest:
-        raise UsageError(f"The source keeps this stream from {oldest} on", where=where,
-                         action=f"start the window with --from {oldest} or later")
+        raise UsageError(
+            f"The source keeps this stream from {oldest} on",
+            where=where,
+            action=f"start the window with --from {oldest} or later",
+        )
 
 
 def last_followed(commits: Iterable[Commit]) -> Commit | None:
@@ -189,7 +211,8 @@ def _known_by_delay(commits: list[Commit]) -> KnownByDelay:
             totals[key] = totals.get(key, 0) + arrival.value
         for (measure, day), value in totals.items():
             known.setdefault(measure, {}).setdefault((commit.account, day), {})[
-                (pulled - day).days] = value
+                (pulled - day).days
+            ] = value
     return known
 
 

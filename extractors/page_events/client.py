@@ -44,9 +44,12 @@ class DropFolder:
         """
         self.requests += 1
         if self.storage.is_local and not self.storage.exists():
-            raise SiyuError("The drop folder does not exist", where=self.storage.address,
-                            action="check `drop_address` in the accounts file and that the folder "
-                                   "is mounted on this machine")
+            raise SiyuError(
+                "The drop folder does not exist",
+                where=self.storage.address,
+                action="check `drop_address` in the accounts file and that the folder "
+                "is mounted on this machine",
+            )
         found = []
         for path in self._paths(since):
             if not (match := _DELIVERED.search(path)):

@@ -25,6 +25,7 @@ ROWS_PER_TABLE = 100_000
 LATE_UPLOAD_DAYS = 10
 SHOWN_CHARACTERS = 500
 
+
 class PageEvent(Stream):
     """Views, clicks, lead forms, bookings and redemptions on tracked pages.
 
@@ -43,11 +44,21 @@ class PageEvent(Stream):
     kind = Kind.EVENT
     endpoint = "dt=YYYY-MM-DD/hour=HH/*.jsonl.gz"
     schema = columns(
-        event_id=pa.string(), event_type=pa.string(), event_time=UTC_TIMESTAMP,
-        visitor_id=pa.string(), unionid=pa.string(), page_id=pa.string(), page_url=pa.string(),
-        utm_source=pa.string(), utm_medium=pa.string(), utm_campaign=pa.string(),
-        utm_content=pa.string(), device=pa.string(), dwell_seconds=pa.float64(),
-        _object=pa.string())
+        event_id=pa.string(),
+        event_type=pa.string(),
+        event_time=UTC_TIMESTAMP,
+        visitor_id=pa.string(),
+        unionid=pa.string(),
+        page_id=pa.string(),
+        page_url=pa.string(),
+        utm_source=pa.string(),
+        utm_medium=pa.string(),
+        utm_campaign=pa.string(),
+        utm_content=pa.string(),
+        device=pa.string(),
+        dwell_seconds=pa.float64(),
+        _object=pa.string(),
+    )
     primary_key = ("event_id",)
     channel_column = "utm_source"
     measures = ("page_view", "link_click", "lead_form", "booking", "redemption")
@@ -75,7 +86,8 @@ class PageEvent(Stream):
     def _wanted(self, pull: "PullContext") -> "list[Drop]":
         following_on = pull.commits and not pull.is_explicit
         drops = pull.client.drops(
-            since=pull.today - timedelta(LATE_UPLOAD_DAYS) if following_on else None)
+            since=pull.today - timedelta(LATE_UPLOAD_DAYS) if following_on else None
+        )
         if pull.is_explicit:
             # what happened in the window may be delivered until it is final
             last = pull.dates[-1] + timedelta(self.revised_for_days)
@@ -98,12 +110,14 @@ class PageEvent(Stream):
                 row["_object"] = drop.path
                 good.append(row)
             else:
-                pull.reject({"object": drop.path, "line": number,
-                             "reason": "no event_id or no event_time"})
+                pull.reject(
+                    {"object": drop.path, "line": number, "reason": "no event_id or no event_time"}
+                )
         return good
 
-    def _good_lines(self, pull: "PullContext", drop: "Drop",
-                    lines: list[bytes]) -> tuple[list, list[int]]:
+    def _good_lines(
+        self, pull: "PullContext", drop: "Drop", lines: list[bytes]
+    ) -> tuple[list, list[int]]:
         rows, numbers = [], []
         for number, line in enumerate(lines, start=1):
             if not line.strip():
@@ -112,10 +126,17 @@ class PageEvent(Stream):
                 rows.append(orjson.loads(line))
                 numbers.append(number)
             except ValueError:
-                shown = redact_text(line[:SHOWN_CHARACTERS].decode(errors="replace"),
-                                    tuple(self.personal_columns))
-                pull.reject({"object": drop.path, "line": number, "reason": "not JSON",
-                             "text": shown if line.startswith(b"{") else None})
+                shown = redact_text(
+                    line[:SHOWN_CHARACTERS].decode(errors="replace"), tuple(self.personal_columns)
+                )
+                pull.reject(
+                    {
+                        "object": drop.path,
+                        "line": number,
+                        "reason": "not JSON",
+                        "text": shown if line.startswith(b"{") else None,
+                    }
+                )
         return rows, numbers
 
     def _timely(self, pull: "PullContext", events: pa.Table) -> pa.Table:
@@ -124,19 +145,25 @@ class PageEvent(Stream):
             pull.reject({"object": path, "reason": "event_time is not a moment with an offset"})
         return events.filter(pc.invert(timeless))
 
-    def _arrivals(self, pull: "PullContext", day: date,
-                  known: dict[tuple[date, str, str], float]) -> "Iterator[Arrival]":
+    def _arrivals(
+        self, pull: "PullContext", day: date, known: dict[tuple[date, str, str], float]
+    ) -> "Iterator[Arrival]":
         """Distinct events of a day so far: those known before plus those seen first now."""
         table = pull.landing.day(day)
         for earlier in earlier_tables(pull, day, ["event_id"]):
-            table = table.filter(pc.invert(pc.is_in(table["event_id"],
-                                                    value_set=earlier["event_id"])))
-        counts = {(channel, measure): value for (known_day, channel, measure), value
-                  in known.items() if known_day == day}
+            table = table.filter(
+                pc.invert(pc.is_in(table["event_id"], value_set=earlier["event_id"]))
+            )
+        counts = {
+            (channel, measure): value
+            for (known_day, channel, measure), value in known.items()
+            if known_day == day
+        }
         new = table.group_by(["utm_source", "event_type"]).aggregate([([], "count_all")])
-        for channel, measure, count in zip(*(new[name].to_pylist() for name in
-                                             ("utm_source", "event_type", "count_all")),
-                                           strict=True):
+        for channel, measure, count in zip(
+            *(new[name].to_pylist() for name in ("utm_source", "event_type", "count_all")),
+            strict=True,
+        ):
             if measure in self.measures:
                 key = (channel or "", measure)
                 counts[key] = counts.get(key, 0) + count

@@ -56,12 +56,16 @@ class TencentAdsClient(TokenClient):
     def mint(self, refresh_token: str | None, rejected: str | None) -> Minted:
         """oauth/token: a new access token; the refresh token stays and its 30 days start again."""
         del rejected
-        query = {"client_id": self._client_id, "client_secret": self._secret,
-                 "grant_type": "refresh_token",
-                 "refresh_token": refresh_token or self._refresh_token}
+        query = {
+            "client_id": self._client_id,
+            "client_secret": self._secret,
+            "grant_type": "refresh_token",
+            "refresh_token": refresh_token or self._refresh_token,
+        }
         try:
-            answer = self.session.call("GET", "/oauth/token", verdict=self.verdict,
-                                       params=lambda: query)
+            answer = self.session.call(
+                "GET", "/oauth/token", verdict=self.verdict, params=lambda: query
+            )
         except ApiError as error:
             raise secret_refused(self.vendor, error, SECRET_CODES, self._account) from None
         return minted(self.vendor, answer.get("data") or {}, life="access_token_expires_in")
@@ -74,13 +78,18 @@ class TencentAdsClient(TokenClient):
 
     def authorised(self, token: str) -> dict:
         """Token, moment and nonce, new for each attempt: a repeated nonce is refused."""
-        return {"access_token": token, "timestamp": int(self._clock.now().timestamp()),
-                "nonce": uuid.uuid4().hex}
+        return {
+            "access_token": token,
+            "timestamp": int(self._clock.now().timestamp()),
+            "nonce": uuid.uuid4().hex,
+        }
 
     def get(self, path: str, question: dict) -> dict:
         """An authorised GET; structures travel as JSON text. Returns `data`."""
-        query = {name: value if isinstance(value, str | int) else orjson.dumps(value).decode()
-                 for name, value in question.items()}
+        query = {
+            name: value if isinstance(value, str | int) else orjson.dumps(value).decode()
+            for name, value in question.items()
+        }
         return self.call("GET", path, query=query).get("data") or {}
 
 

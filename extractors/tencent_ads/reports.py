@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 ROWS_PER_PAGE = 2000
 # without an id and the date in group_by each row would be a sum over everything
-GROUP_BY = {"REPORT_LEVEL_ADGROUP": ["adgroup_id", "date", "site_set"],
-            "REPORT_LEVEL_ADVERTISER": ["date"]}
-METRICS = ("view_count", "valid_click_count", "cost", "conversions_count",
-           "scan_follow_user_count")
+GROUP_BY = {
+    "REPORT_LEVEL_ADGROUP": ["adgroup_id", "date", "site_set"],
+    "REPORT_LEVEL_ADVERTISER": ["date"],
+}
+METRICS = ("view_count", "valid_click_count", "cost", "conversions_count", "scan_follow_user_count")
 TOTALS = ("cost", "view_count", "valid_click_count", "conversions_count")
 
 
@@ -29,8 +30,12 @@ class DailyReport(Stream):
     endpoint = "/v3.0/daily_reports/get"
     time_line: ClassVar[str]
     schema = columns(
-        account_id=pa.string(), adgroup_id=pa.string(), adgroup_name=pa.string(),
-        site_set=pa.string(), **dict.fromkeys(METRICS, pa.int64()))
+        account_id=pa.string(),
+        adgroup_id=pa.string(),
+        adgroup_name=pa.string(),
+        site_set=pa.string(),
+        **dict.fromkeys(METRICS, pa.int64()),
+    )
     primary_key = ("account_id", "adgroup_id", "site_set")
     channel_column = "site_set"
     measures = TOTALS
@@ -45,30 +50,45 @@ class DailyReport(Stream):
             asked = [day for day in pull.dates if first <= day <= last]
             detail, totals = pull.map(
                 lambda level, first=first, last=last: self._read(pull, level, first, last),
-                ("REPORT_LEVEL_ADGROUP", "REPORT_LEVEL_ADVERTISER"), lanes=2)
+                ("REPORT_LEVEL_ADGROUP", "REPORT_LEVEL_ADVERTISER"),
+                lanes=2,
+            )
             rows = self._by_day(pull, asked, detail)
             platform = self._by_day(pull, asked, totals)
             pull.land(rows)
             for day in asked:
                 for measure in TOTALS:
                     values = [number(row.get(measure)) for row in platform[day]]
-                    pull.control(day, measure, values[0] if values else None,
-                                 sum(number(row.get(measure)) or 0 for row in rows[day]))
+                    pull.control(
+                        day,
+                        measure,
+                        values[0] if values else None,
+                        sum(number(row.get(measure)) or 0 for row in rows[day]),
+                    )
 
     def _read(self, pull: "PullContext", level: str, first: date, last: date) -> list[dict]:
         group_by = GROUP_BY[level]
-        fields = [*group_by, "account_id", "adgroup_name", *METRICS] \
-            if level == "REPORT_LEVEL_ADGROUP" else ["date", *TOTALS]
+        fields = (
+            [*group_by, "account_id", "adgroup_name", *METRICS]
+            if level == "REPORT_LEVEL_ADGROUP"
+            else ["date", *TOTALS]
+        )
         question = {
-            "account_id": pull.client.account_id, "level": level, "time_line": self.time_line,
+            "account_id": pull.client.account_id,
+            "level": level,
+            "time_line": self.time_line,
             "date_range": {"start_date": first.isoformat(), "end_date": last.isoformat()},
-            "group_by": group_by, "fields": fields}
+            "group_by": group_by,
+            "fields": fields,
+        }
         pages = PageNumber(ROWS_PER_PAGE).pages(
-            lambda page: pull.client.get(self.endpoint, {**question, **page}))
+            lambda page: pull.client.get(self.endpoint, {**question, **page})
+        )
         return [row for page in pages for row in page.get("list") or ()]
 
-    def _by_day(self, pull: "PullContext", asked: list[date],
-                rows: list[dict]) -> dict[date, list[dict]]:
+    def _by_day(
+        self, pull: "PullContext", asked: list[date], rows: list[dict]
+    ) -> dict[date, list[dict]]:
         by_day: dict[date, list[dict]] = {day: [] for day in asked}
         strange = set()
         for row in rows:

@@ -12,8 +12,16 @@ if TYPE_CHECKING:
     from extractors.core.context import PullContext
 
 LANES = 4
-COUNTERS = ("read_user", "share_user", "zaikan_user", "like_user", "comment_count",
-            "collection_user", "praise_money", "read_subscribe_user")
+COUNTERS = (
+    "read_user",
+    "share_user",
+    "zaikan_user",
+    "like_user",
+    "comment_count",
+    "collection_user",
+    "praise_money",
+    "read_subscribe_user",
+)
 
 
 class ArticleTotalDetail(Stream):
@@ -33,10 +41,18 @@ class ArticleTotalDetail(Stream):
     kind = Kind.REPORT
     endpoint = "/datacube/getarticletotaldetail"
     schema = columns(
-        msgid=pa.string(), publish_type=pa.int64(), title=pa.string(), content_url=pa.string(),
-        stat_date=pa.date32(), **dict.fromkeys(COUNTERS, pa.int64()),
-        read_delivery_rate=pa.float64(), read_finish_rate=pa.float64(),
-        read_avg_activetime=pa.float64(), read_user_source=pa.string(), is_delay=pa.bool_())
+        msgid=pa.string(),
+        publish_type=pa.int64(),
+        title=pa.string(),
+        content_url=pa.string(),
+        stat_date=pa.date32(),
+        **dict.fromkeys(COUNTERS, pa.int64()),
+        read_delivery_rate=pa.float64(),
+        read_finish_rate=pa.float64(),
+        read_avg_activetime=pa.float64(),
+        read_user_source=pa.string(),
+        is_delay=pa.bool_(),
+    )
     primary_key = ("msgid", "stat_date")
     measures = ("read_user",)
     ready_at = time(8)
@@ -57,9 +73,11 @@ class ArticleTotalDetail(Stream):
                 if error.reaction != Reaction.NOT_READY:
                     raise
                 return None
-            return [{**detail, **article, "is_delay": bool(answer.get("is_delay"))}
-                    for article in answer.get("list") or ()
-                    for detail in article.get("detail_list") or ()]
+            return [
+                {**detail, **article, "is_delay": bool(answer.get("is_delay"))}
+                for article in answer.get("list") or ()
+                for detail in article.get("detail_list") or ()
+            ]
 
         landed: dict[date, list[dict]] = {}
         for day, rows in zip(pull.dates, pull.map(read, pull.dates, LANES), strict=True):
@@ -75,8 +93,9 @@ class ArticleTotalDetail(Stream):
         """Readers so far: the newest stat_date of each article, summed over a day's articles."""
         newest: dict[tuple, tuple] = {}
         for day, msgid, stat_date, readers in zip(
-                *(table[name].to_pylist() for name in (DAY, "msgid", "stat_date", "read_user")),
-                strict=True):
+            *(table[name].to_pylist() for name in (DAY, "msgid", "stat_date", "read_user")),
+            strict=True,
+        ):
             key = (day, msgid)
             if key not in newest or stat_date > newest[key][0]:
                 newest[key] = (stat_date, readers or 0)

@@ -27,8 +27,11 @@ RULES = {
     45011: Rule("too many calls in this minute", Reaction.WAIT, block_seconds=(60, 60, 60)),
     47001: Rule("the body is not JSON"),
     47009: Rule("the API was taken offline; a newer one replaces it"),
-    48001: Rule("the account may not call this API", action="verify the account (微信认证) or ask "
-                "for the permission, then run the same command again"),
+    48001: Rule(
+        "the account may not call this API",
+        action="verify the account (微信认证) or ask "
+        "for the permission, then run the same command again",
+    ),
     50002: Rule("the account is limited"),
     61500: Rule("a date is not valid"),
     61501: Rule("the window is longer than the API allows"),
@@ -68,11 +71,16 @@ class OfficialAccountClient(TokenClient):
         return self.call("POST", path, body=body)
 
     def _stable_token(self, *, is_forced: bool) -> Minted:
-        body = {"grant_type": "client_credential", "appid": self._appid, "secret": self._secret,
-                "force_refresh": is_forced}
+        body = {
+            "grant_type": "client_credential",
+            "appid": self._appid,
+            "secret": self._secret,
+            "force_refresh": is_forced,
+        }
         try:
-            answer = self.session.call("POST", "/cgi-bin/stable_token", verdict=self.verdict,
-                                       body=body)
+            answer = self.session.call(
+                "POST", "/cgi-bin/stable_token", verdict=self.verdict, body=body
+            )
         except ApiError as error:
             raise secret_refused(self.vendor, error, SECRET_CODES, self._account) from None
         return minted(self.vendor, answer)

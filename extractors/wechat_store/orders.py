@@ -22,22 +22,66 @@ ORDERS_PER_PAGE = 100
 MAX_RANGE_SECONDS = 7 * 86_400
 PRICES = ("order_price", "product_price", "freight", "discounted_price")
 
-KNOWN_ORDER = frozenset({"order_id", "status", "openid", "unionid", "create_time", "update_time",
-                         "is_present", "order_detail", "aftersale_detail"})
+KNOWN_ORDER = frozenset(
+    {
+        "order_id",
+        "status",
+        "openid",
+        "unionid",
+        "create_time",
+        "update_time",
+        "is_present",
+        "order_detail",
+        "aftersale_detail",
+    }
+)
 # what is not read from here holds addresses, notes, people who shared, or what other streams land
-KNOWN_DETAIL = frozenset({
-    "product_infos", "pay_info", "price_info", "delivery_info", "coupon_info", "ext_info",
-    "source_infos", "commission_infos", "sharer_info", "sku_sharer_infos", "agent_info",
-    "settle_info", "refund_info"})
+KNOWN_DETAIL = frozenset(
+    {
+        "product_infos",
+        "pay_info",
+        "price_info",
+        "delivery_info",
+        "coupon_info",
+        "ext_info",
+        "source_infos",
+        "commission_infos",
+        "sharer_info",
+        "sku_sharer_infos",
+        "agent_info",
+        "settle_info",
+        "refund_info",
+    }
+)
 KNOWN_PARTS = {
-    "pay_info": frozenset({"prepay_id", "prepay_time", "pay_time", "transaction_id",
-                           "payment_method"}),
-    "price_info": frozenset({
-        *PRICES, "is_discounted", "original_order_price", "estimate_product_price",
-        "change_down_price", "change_freight", "is_change_freight", "use_deduction",
-        "deduction_price", "merchant_receieve_price"}),
-    "ext_info": frozenset({"confirm_receipt_time", "finder_id", "live_id", "order_scene",
-                           "customer_notes", "merchant_notes", "commission_handling_progress"}),
+    "pay_info": frozenset(
+        {"prepay_id", "prepay_time", "pay_time", "transaction_id", "payment_method"}
+    ),
+    "price_info": frozenset(
+        {
+            *PRICES,
+            "is_discounted",
+            "original_order_price",
+            "estimate_product_price",
+            "change_down_price",
+            "change_freight",
+            "is_change_freight",
+            "use_deduction",
+            "deduction_price",
+            "merchant_receieve_price",
+        }
+    ),
+    "ext_info": frozenset(
+        {
+            "confirm_receipt_time",
+            "finder_id",
+            "live_id",
+            "order_scene",
+            "customer_notes",
+            "merchant_notes",
+            "commission_handling_progress",
+        }
+    ),
 }
 
 
@@ -59,10 +103,19 @@ class Order(Stream):
     endpoint = "/channels/ec/order/list/get"
     detail_endpoint = "/channels/ec/order/get"
     schema = columns(
-        order_id=pa.string(), status=pa.int64(), openid=pa.string(), unionid=pa.string(),
-        create_time=UTC_TIMESTAMP, update_time=UTC_TIMESTAMP, pay_time=UTC_TIMESTAMP,
-        **dict.fromkeys(PRICES, pa.int64()), order_scene=pa.int64(), live_id=pa.string(),
-        product_infos=pa.string(), on_aftersale_order_cnt=pa.int64())
+        order_id=pa.string(),
+        status=pa.int64(),
+        openid=pa.string(),
+        unionid=pa.string(),
+        create_time=UTC_TIMESTAMP,
+        update_time=UTC_TIMESTAMP,
+        pay_time=UTC_TIMESTAMP,
+        **dict.fromkeys(PRICES, pa.int64()),
+        order_scene=pa.int64(),
+        live_id=pa.string(),
+        product_infos=pa.string(),
+        on_aftersale_order_cnt=pa.int64(),
+    )
     primary_key = ("order_id",)
     version_column = "update_time"
     measures = ("orders", "order_price")
@@ -74,10 +127,18 @@ class Order(Stream):
 
     def extract(self, pull: "PullContext") -> None:
         """List what changed since the last pull (or was made in a window), then read each order."""
-        ids = list(dict.fromkeys(
-            order_id for span in self._spans(pull) for order_id in self._listed(pull, span)))
-        rows = pull.map(lambda order_id: flat(pull.client.post(
-            self.detail_endpoint, {"order_id": order_id})["order"]), ids, LANES)
+        ids = list(
+            dict.fromkeys(
+                order_id for span in self._spans(pull) for order_id in self._listed(pull, span)
+            )
+        )
+        rows = pull.map(
+            lambda order_id: flat(
+                pull.client.post(self.detail_endpoint, {"order_id": order_id})["order"]
+            ),
+            ids,
+            LANES,
+        )
         table = pull.typed(rows)
         timeless = pc.is_null(table["create_time"])
         for order_id in table.filter(timeless)["order_id"].to_pylist():
@@ -98,8 +159,7 @@ class Order(Stream):
 
     def _listed(self, pull: "PullContext", span: dict) -> "Iterator[str]":
         body = {**span, "page_size": ORDERS_PER_PAGE}
-        for page in NextKey().pages(
-                lambda key: pull.client.post(self.endpoint, {**body, **key})):
+        for page in NextKey().pages(lambda key: pull.client.post(self.endpoint, {**body, **key})):
             yield from map(str, page.get("order_id_list") or ())
 
     def _arrivals(self, pull: "PullContext", day: date) -> "Iterator[Arrival]":
@@ -108,8 +168,9 @@ class Order(Stream):
         newest: dict[str, tuple] = {}
         tables = [*earlier_tables(pull, day, wanted), pull.landing.day(day).select(wanted)]
         for table in tables:  # oldest pull first
-            for order_id, *version in zip(*(table[name].to_pylist() for name in wanted),
-                                          strict=True):
+            for order_id, *version in zip(
+                *(table[name].to_pylist() for name in wanted), strict=True
+            ):
                 if order_id not in newest or _later(version[0], newest[order_id][0]):
                     newest[order_id] = tuple(version)
         prices = [price or 0 for _, paid_at, price in newest.values() if paid_at]
@@ -122,20 +183,26 @@ def flat(order: dict) -> dict:
     detail = order.get("order_detail") or {}
     parts = {name: detail.get(name) or {} for name in KNOWN_PARTS}
     aftersale = order.get("aftersale_detail") or {}
-    row = {name: order.get(name) for name in
-           ("order_id", "status", "openid", "unionid", "create_time", "update_time")}
+    row = {
+        name: order.get(name)
+        for name in ("order_id", "status", "openid", "unionid", "create_time", "update_time")
+    }
     row |= {price: parts["price_info"].get(price) for price in PRICES}
     row |= {
         "pay_time": parts["pay_info"].get("pay_time"),
         "order_scene": parts["ext_info"].get("order_scene"),
         "live_id": parts["ext_info"].get("live_id") or None,
         "product_infos": detail.get("product_infos") or [],
-        "on_aftersale_order_cnt": aftersale.get("on_aftersale_order_cnt")}
+        "on_aftersale_order_cnt": aftersale.get("on_aftersale_order_cnt"),
+    }
     row |= {key: order[key] for key in order.keys() - KNOWN_ORDER}
     row |= {f"order_detail.{key}": detail[key] for key in detail.keys() - KNOWN_DETAIL}
     for name, known in KNOWN_PARTS.items():
-        row |= {f"order_detail.{name}.{key}": parts[name][key] for key in parts[name].keys() - known
-                if not key.endswith("_discounted_price")}
+        row |= {
+            f"order_detail.{name}.{key}": parts[name][key]
+            for key in parts[name].keys() - known
+            if not key.endswith("_discounted_price")
+        }
     return row
 
 

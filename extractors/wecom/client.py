@@ -10,14 +10,18 @@ SECRET_CODES = (40001, 40013, 40091, 41002, 41004, 50003)
 # a member who left between two calls, or whom the app may no longer see
 GONE_MEMBER_CODES = (40003, 40031, 60111, 60021, 60011)
 NO_CONTACT = 84061
-TRUSTED_IP = ("add this machine's public IP to the app's trusted IPs (企业可信IP) in the WeCom "
-              "admin console; it takes about a minute")
+TRUSTED_IP = (
+    "add this machine's public IP to the app's trusted IPs (企业可信IP) in the WeCom "
+    "admin console; it takes about a minute"
+)
 
 RULES = {
     -1: Rule("the system is busy", Reaction.BACKOFF),
     6000: Rule("data version conflict", Reaction.BACKOFF),
-    40001: Rule("the secret or token is not valid: wrong, reset, or the app is disabled",
-                Reaction.REFRESH_TOKEN),
+    40001: Rule(
+        "the secret or token is not valid: wrong, reset, or the app is disabled",
+        Reaction.REFRESH_TOKEN,
+    ),
     40003: Rule("a userid is unknown or its owner has left"),
     40013: Rule("the corpid is not valid"),
     40014: Rule("the access token is not valid", Reaction.REFRESH_TOKEN),
@@ -33,18 +37,25 @@ RULES = {
     42001: Rule("the access token has expired", Reaction.REFRESH_TOKEN),
     45009: Rule("too many calls", Reaction.WAIT, block_seconds=(60, 60, 300, 3600)),
     45029: Rule("the answer would be too large"),
-    45033: Rule("too many calls at once", Reaction.BACKOFF,
-                "other programs use this app at the same time; run the same command again later"),
+    45033: Rule(
+        "too many calls at once",
+        Reaction.BACKOFF,
+        "other programs use this app at the same time; run the same command again later",
+    ),
     45035: Rule("conflicting changes", Reaction.BACKOFF),
     45036: Rule("access is limited because of abnormal traffic", Reaction.BACKOFF),
     48001: Rule("the API is not authorised"),
-    48002: Rule("the app may not call this API", action="add the app under 客户联系 > "
-                "可调用接口的应用 in the admin console, then run the same command again"),
+    48002: Rule(
+        "the app may not call this API",
+        action="add the app under 客户联系 > "
+        "可调用接口的应用 in the admin console, then run the same command again",
+    ),
     48004: Rule("the authorisation is missing or was cancelled"),
     50002: Rule("a member is outside the permitted range"),
     50003: Rule("the app is disabled", action="enable the app in the admin console"),
-    50100: Rule("the paging cursor is not valid", action="run the same command again: paging "
-                "starts anew"),
+    50100: Rule(
+        "the paging cursor is not valid", action="run the same command again: paging starts anew"
+    ),
     60011: Rule("no privilege on a member"),
     60020: Rule("this machine's IP is not trusted", action=TRUSTED_IP),
     60021: Rule("a member is outside the app's visible range"),
@@ -79,8 +90,11 @@ class WecomClient(TokenClient):
         path = "/cgi-bin/gettoken"
         try:
             answer = self.session.call(
-                "GET", path, verdict=self.verdict,
-                params=lambda: {"corpid": self._corpid, "corpsecret": self._secret})
+                "GET",
+                path,
+                verdict=self.verdict,
+                params=lambda: {"corpid": self._corpid, "corpsecret": self._secret},
+            )
         except ApiError as error:
             raise secret_refused(self.vendor, error, SECRET_CODES, self._account) from None
         return minted(self.vendor, answer)

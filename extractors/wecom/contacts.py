@@ -59,16 +59,39 @@ class Customer(Stream):
     kind = Kind.ENTITY
     endpoint = "/cgi-bin/externalcontact/batch/get_by_user"
     schema = columns(
-        external_userid=pa.string(), unionid=pa.string(), type=pa.int64(), gender=pa.int64(),
-        userid=pa.string(), createtime=UTC_TIMESTAMP, add_way=pa.int64(), state=pa.string(),
-        tag_ids=pa.string(), oper_userid=pa.string())
+        external_userid=pa.string(),
+        unionid=pa.string(),
+        type=pa.int64(),
+        gender=pa.int64(),
+        userid=pa.string(),
+        createtime=UTC_TIMESTAMP,
+        add_way=pa.int64(),
+        state=pa.string(),
+        tag_ids=pa.string(),
+        oper_userid=pa.string(),
+    )
     primary_key = ("external_userid", "userid")
     personal_columns: ClassVar = {
-        "external_userid": Personal.PSEUDONYM, "unionid": Personal.PSEUDONYM,
+        "external_userid": Personal.PSEUDONYM,
+        "unionid": Personal.PSEUDONYM,
         **dict.fromkeys(
-            ("name", "avatar", "position", "corp_name", "corp_full_name", "external_profile",
-             "remark", "description", "remark_corp_name", "remark_company", "remark_mobiles",
-             "wechat_channels"), Personal.DROP)}
+            (
+                "name",
+                "avatar",
+                "position",
+                "corp_name",
+                "corp_full_name",
+                "external_profile",
+                "remark",
+                "description",
+                "remark_corp_name",
+                "remark_company",
+                "remark_mobiles",
+                "wechat_channels",
+            ),
+            Personal.DROP,
+        ),
+    }
     # old tolerated fields of the home-school edition, and what `tag_ids` is made of
     known_fields = frozenset({"foreign_key", "is_subscribe", "subscriber_info", "tag_id", "tags"})
 
@@ -76,7 +99,7 @@ class Customer(Stream):
         """Every page of every staff member, a few groups of staff at a time."""
         staff = pull.client.follow_users()
         size = min(MOST_STAFF_PER_CALL, -(-len(staff) // LANES) or 1)
-        groups = [staff[at:at + size] for at in range(0, len(staff), size)]
+        groups = [staff[at : at + size] for at in range(0, len(staff), size)]
         pull.map(lambda group: self._land_group(pull, group), groups, LANES)
 
     def _land_group(self, pull: "PullContext", staff: list[str]) -> None:

@@ -14,8 +14,15 @@ if TYPE_CHECKING:
     from extractors.core.context import PullContext
 
 SOURCE = "wecom"
-COUNTERS = ("new_chat_cnt", "chat_total", "chat_has_msg", "new_member_cnt", "member_total",
-            "member_has_msg", "msg_total")
+COUNTERS = (
+    "new_chat_cnt",
+    "chat_total",
+    "chat_has_msg",
+    "new_member_cnt",
+    "member_total",
+    "member_has_msg",
+    "msg_total",
+)
 
 
 class GroupChat(Stream):
@@ -40,10 +47,12 @@ class GroupChat(Stream):
         from extractors.core.paging import Cursor
 
         # `limit` is required here, and 1,000 is the most it takes
-        pages = Cursor().pages(lambda page: pull.client.post(self.endpoint,
-                                                             {"limit": 1000, **page}))
-        pull.land({pull.today: [row for page in pages
-                                for row in page.get("group_chat_list") or ()]})
+        pages = Cursor().pages(
+            lambda page: pull.client.post(self.endpoint, {"limit": 1000, **page})
+        )
+        pull.land(
+            {pull.today: [row for page in pages for row in page.get("group_chat_list") or ()]}
+        )
 
 
 class GroupStatistic(Stream):
@@ -75,9 +84,14 @@ class GroupStatistic(Stream):
         """One call per owner and window of 30 days."""
 
         def ask(owner: str, begin: int, end: int) -> "Iterator[dict]":
-            answer = pull.client.post(self.endpoint, {
-                "day_begin_time": begin, "day_end_time": end,
-                "owner_filter": {"userid_list": [owner]}})
+            answer = pull.client.post(
+                self.endpoint,
+                {
+                    "day_begin_time": begin,
+                    "day_end_time": end,
+                    "owner_filter": {"userid_list": [owner]},
+                },
+            )
             for item in answer.get("items") or ():
                 yield {"stat_time": item["stat_time"], **(item.get("data") or {})}
 

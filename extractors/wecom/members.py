@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 LANES = 4
 
 
-def land_per_member(pull: "PullContext", key: str, counters: tuple[str, ...],
-                    ask: Callable[[str, int, int], Iterable[dict]]) -> None:
+def land_per_member(
+    pull: "PullContext",
+    key: str,
+    counters: tuple[str, ...],
+    ask: Callable[[str, int, int], Iterable[dict]],
+) -> None:
     """Ask for each member and span of days; land the days that have counters.
 
     An element without any counter means "not computed yet": it is never landed as zeros. A day for
@@ -40,8 +44,9 @@ def land_per_member(pull: "PullContext", key: str, counters: tuple[str, ...],
             if error.code != NO_CONTACT:
                 pull.warn("member_skipped", f"{userid} answered with code {error.code}")
             return {}
-        return {day_of_seconds(element["stat_time"]): {**element, key: userid}
-                for element in elements}
+        return {
+            day_of_seconds(element["stat_time"]): {**element, key: userid} for element in elements
+        }
 
     members = pull.client.follow_users()
     questions = [(userid, *window) for window in pull.windows() for userid in members]

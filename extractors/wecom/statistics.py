@@ -31,8 +31,12 @@ class UserBehavior(Stream):
     name = "user_behavior"
     kind = Kind.REPORT
     endpoint = "/cgi-bin/externalcontact/get_user_behavior_data"
-    schema = columns(userid=pa.string(), **dict.fromkeys(COUNTERS, pa.int64()),
-                     reply_percentage=pa.float64(), avg_reply_time=pa.float64())
+    schema = columns(
+        userid=pa.string(),
+        **dict.fromkeys(COUNTERS, pa.int64()),
+        reply_percentage=pa.float64(),
+        avg_reply_time=pa.float64(),
+    )
     primary_key = ("userid",)
     measures = ("rows", "message_cnt", "new_contact_cnt")
     ready_at = time(6)
@@ -46,7 +50,8 @@ class UserBehavior(Stream):
 
         def ask(userid: str, start: int, end: int) -> list[dict]:
             answer = pull.client.post(
-                self.endpoint, {"userid": [userid], "start_time": start, "end_time": end})
+                self.endpoint, {"userid": [userid], "start_time": start, "end_time": end}
+            )
             return answer.get("behavior_data") or []
 
         land_per_member(pull, "userid", COUNTERS, ask)

@@ -77,6 +77,9 @@ def emit(value: Any) -> None:
 
 def main() -> None:
     """Entry point of the `siyu` script."""
+    # not the setting's default: a script of somebody else's may not guard its main module, which
+    # worker processes import
+    os.environ.setdefault("SIYU_PULL_WORKERS", "3")
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     cli(prog_name="siyu")

@@ -45,22 +45,26 @@ def platform():
 
 @pytest.fixture
 def wecom(platform):
-    platform.get(f"{BASE}/cgi-bin/gettoken",
-                 json={"errcode": 0, "access_token": "tok-1", "expires_in": 7200})
+    platform.get(
+        f"{BASE}/cgi-bin/gettoken", json={"errcode": 0, "access_token": "tok-1", "expires_in": 7200}
+    )
     return platform
 
 
 @pytest.fixture
 def weixin(platform):
-    platform.post(f"{BASE}/cgi-bin/stable_token",
-                  json={"access_token": "tok-1", "expires_in": 7200})
+    platform.post(
+        f"{BASE}/cgi-bin/stable_token", json={"access_token": "tok-1", "expires_in": 7200}
+    )
     return platform
 
 
 @pytest.fixture
 def tencent(platform):
-    platform.get(f"{BASE}/oauth/token", json={"code": 0, "data": {
-        "access_token": "tok-1", "access_token_expires_in": 86400}})
+    platform.get(
+        f"{BASE}/oauth/token",
+        json={"code": 0, "data": {"access_token": "tok-1", "access_token_expires_in": 86400}},
+    )
     return platform
 
 
@@ -69,8 +73,13 @@ def run(settings, clocks):
     """Pull one stream; returns its commit and the landed rows by event date."""
 
     def pull_one(source, name, as_of=AS_OF, window=None, account=None):
-        commit = pull_module.pull(settings, account or ACCOUNTS[source], get_stream(source, name),
-                                  as_of=as_of, window=window)
+        commit = pull_module.pull(
+            settings,
+            account or ACCOUNTS[source],
+            get_stream(source, name),
+            as_of=as_of,
+            window=window,
+        )
         return commit, landed(settings, commit)
 
     return pull_one

@@ -33,8 +33,9 @@ def world(tmp_path_factory):
         results = []
         for number in range(CYCLES):
             as_of = cycle_of(FIRST + timedelta(number))
-            requests.put(f"{handle.url}/_sandbox/clock", json={"now": as_of.isoformat()},
-                         timeout=30).raise_for_status()
+            requests.put(
+                f"{handle.url}/_sandbox/clock", json={"now": as_of.isoformat()}, timeout=30
+            ).raise_for_status()
             results += pull_all(settings, as_of=as_of)
         dump(generate(size_named("small"), 11), folder / "truth")
         yield settings, as_of, folder / "truth", results, handle
@@ -52,8 +53,7 @@ def landed(world):
         found = []
         for path in manifest.live_files(source, stream, as_of):
             day = date.fromisoformat(path.split("event_date=")[1][:10])
-            found += [row | {"event_date": day}
-                      for row in pq.ParquetFile(path).read().to_pylist()]
+            found += [row | {"event_date": day} for row in pq.ParquetFile(path).read().to_pylist()]
         return found
 
     return rows
@@ -64,8 +64,11 @@ def truth(world):
     _, as_of, folder, *_ = world
 
     def rows(table):
-        return [row for row in pq.ParquetFile(folder / f"{table}.parquet").read().to_pylist()
-                if row["visible_at"] is not None and row["visible_at"] <= as_of]
+        return [
+            row
+            for row in pq.ParquetFile(folder / f"{table}.parquet").read().to_pylist()
+            if row["visible_at"] is not None and row["visible_at"] <= as_of
+        ]
 
     return rows
 
@@ -86,8 +89,8 @@ def test_every_visible_page_event_is_landed_once(landed, truth):
     ids = [row["event_id"] for row in rows]
     assert len(ids) == len(set(ids))
     assert {(row["event_id"], row["event_date"], row["unionid"]) for row in rows} == {
-        (row["event_id"], row["event_date"], hidden(row["unionid"]))
-        for row in truth("page_events")}
+        (row["event_id"], row["event_date"], hidden(row["unionid"])) for row in truth("page_events")
+    }
 
 
 def test_page_event_arrivals_count_what_was_visible(world, truth):
@@ -130,18 +133,26 @@ def test_ad_cost_equals_the_truth_to_the_fen_on_both_clocks(landed, truth):
 
 
 def test_control_totals_meet_the_detail(world):
-    totals = [total for result in world[3] if result.source == "tencent_ads" and result.commit
-              for total in result.commit.control_totals]
+    totals = [
+        total
+        for result in world[3]
+        if result.source == "tencent_ads" and result.commit
+        for total in result.commit.control_totals
+    ]
     assert len(totals) > 100
     assert [t for t in totals if t.platform_total != t.detail_total] == []
 
 
 def test_customers_are_those_of_the_world_and_hidden(world, landed, truth):
     _, as_of = world[:2]
-    rows = [row for row in landed("wecom", "customer")
-            if row["event_date"] == FIRST + timedelta(CYCLES)]
-    expected = {(hidden(row["external_userid"]), row["userid"]) for row in truth("relations")
-                if row["removed_by_staff_at"] is None or row["removed_by_staff_at"] > as_of}
+    rows = [
+        row for row in landed("wecom", "customer") if row["event_date"] == FIRST + timedelta(CYCLES)
+    ]
+    expected = {
+        (hidden(row["external_userid"]), row["userid"])
+        for row in truth("relations")
+        if row["removed_by_staff_at"] is None or row["removed_by_staff_at"] > as_of
+    }
     assert {(row["external_userid"], row["userid"]) for row in rows} == expected
     assert len(rows) == len(expected)
 
@@ -153,8 +164,9 @@ def test_nothing_secret_or_personal_lies_in_the_landing(world):
     for token in (settings.root / "work" / "tokens").glob("*.json"):
         forbidden.add(json.loads(token.read_text())["token"])
     people = pq.ParquetFile(folder / "persons.parquet").read().to_pylist()[:50]
-    forbidden |= {row[key] for row in people for key in ("external_userid", "unionid", "openid")
-                  if row[key]}
+    forbidden |= {
+        row[key] for row in people for key in ("external_userid", "unionid", "openid") if row[key]
+    }
     assert len(forbidden) > 100
     texts = []
     for path in (settings.root / "landing").rglob("*"):
@@ -177,14 +189,23 @@ def test_a_rerun_of_a_cycle_lands_nothing_more(world):
 def test_frozen_behaviour_is_not_ready_and_caught_up_when_it_thaws(world):
     settings, _, _, _, handle = world
     url, day = handle.url, FIRST + timedelta(CYCLES)
-    requests.post(f"{url}/_sandbox/faults", timeout=10, json={
-        "source": "wecom", "stream": "user_behavior", "kind": "freeze", "from": day.isoformat(),
-        "days": 2}).raise_for_status()
+    requests.post(
+        f"{url}/_sandbox/faults",
+        timeout=10,
+        json={
+            "source": "wecom",
+            "stream": "user_behavior",
+            "kind": "freeze",
+            "from": day.isoformat(),
+            "days": 2,
+        },
+    ).raise_for_status()
     seen = {}
     for number in range(3):
         as_of = cycle_of(day + timedelta(number))
-        requests.put(f"{url}/_sandbox/clock", json={"now": as_of.isoformat()},
-                     timeout=30).raise_for_status()
+        requests.put(
+            f"{url}/_sandbox/clock", json={"now": as_of.isoformat()}, timeout=30
+        ).raise_for_status()
         [result] = pull_all(settings, as_of=as_of, source="wecom", stream="user_behavior")
         assert result.error is None
         seen[number] = result.commit

@@ -12,12 +12,27 @@ AT = datetime(2026, 4, 13, 2, 30, tzinfo=UTC)
 
 def commit(run="r1", at=AT, kind="report", covered=(DAY,), files=(DAY,), account="a", **also):
     return Commit(
-        source="s", stream="t", kind=kind, account=account, run_id=run, pulled_at=at,
-        started_at=at, finished_at=at + timedelta(seconds=1), first_date=DAY, last_date=DAY,
-        covered_dates=tuple(covered), rows=len(files), bytes=9, requests=1,
+        source="s",
+        stream="t",
+        kind=kind,
+        account=account,
+        run_id=run,
+        pulled_at=at,
+        started_at=at,
+        finished_at=at + timedelta(seconds=1),
+        first_date=DAY,
+        last_date=DAY,
+        covered_dates=tuple(covered),
+        rows=len(files),
+        bytes=9,
+        requests=1,
         schema_fingerprint="f",
-        files=tuple(LandedFile(f"s/t/event_date={d}/{account}-{run}.parquet", d, 1, 9, f"h{run}")
-                    for d in files), **also)
+        files=tuple(
+            LandedFile(f"s/t/event_date={d}/{account}-{run}.parquet", d, 1, 9, f"h{run}")
+            for d in files
+        ),
+        **also,
+    )
 
 
 @pytest.fixture
@@ -30,9 +45,15 @@ def names(paths):
 
 
 def test_a_commit_comes_back_as_it_was(manifest):
-    full = commit(arrivals=(Arrival(DAY, "c", "m", 1.5),), warnings=("w: x",), rejected_rows=2,
-                  control_totals=(ControlTotal(DAY, "cost", None, 5),), inputs=("o",),
-                  not_ready_dates=(DAY,), unknown_fields=("u",))
+    full = commit(
+        arrivals=(Arrival(DAY, "c", "m", 1.5),),
+        warnings=("w: x",),
+        rejected_rows=2,
+        control_totals=(ControlTotal(DAY, "cost", None, 5),),
+        inputs=("o",),
+        not_ready_dates=(DAY,),
+        unknown_fields=("u",),
+    )
     manifest.add(full)
     assert manifest.commits() == [full]
     assert manifest.find(full.document) == full
@@ -41,9 +62,12 @@ def test_a_commit_comes_back_as_it_was(manifest):
 def test_the_document_has_the_layout_that_others_read(manifest):
     manifest.add(commit())
     document = json.loads(manifest.storage.read(commit().document))
-    assert {"version": 1, "window": {"first_date": "2026-04-12", "last_date": "2026-04-12"},
-            "pulled_at": "2026-04-13T02:30:00Z", "covered_dates": ["2026-04-12"]}.items() \
-        <= document.items()
+    assert {
+        "version": 1,
+        "window": {"first_date": "2026-04-12", "last_date": "2026-04-12"},
+        "pulled_at": "2026-04-13T02:30:00Z",
+        "covered_dates": ["2026-04-12"],
+    }.items() <= document.items()
     assert document["files"][0]["path"] == "s/t/event_date=2026-04-12/a-r1.parquet"
 
 

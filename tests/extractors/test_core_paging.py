@@ -15,8 +15,13 @@ def asked(answers):
 
 
 def test_a_cursor_is_followed_over_empty_pages_to_its_end():
-    calls, ask = asked([{"next_cursor": "a", "rows": []}, {"next_cursor": "b", "rows": [1]},
-                        {"next_cursor": "", "rows": [2]}])
+    calls, ask = asked(
+        [
+            {"next_cursor": "a", "rows": []},
+            {"next_cursor": "b", "rows": [1]},
+            {"next_cursor": "", "rows": [2]},
+        ]
+    )
     assert [page["rows"] for page in Cursor().pages(ask)] == [[], [1], [2]]
     assert calls == [{}, {"cursor": "a"}, {"cursor": "b"}]
 
@@ -45,8 +50,13 @@ def test_more_without_a_key_is_an_error():
 
 
 def test_numbered_pages_are_read_to_the_last_also_when_their_number_grows():
-    calls, ask = asked([{"page_info": {"total_page": 2}}, {"page_info": {"total_page": 3}},
-                        {"page_info": {"total_page": 3}}])
+    calls, ask = asked(
+        [
+            {"page_info": {"total_page": 2}},
+            {"page_info": {"total_page": 3}},
+            {"page_info": {"total_page": 3}},
+        ]
+    )
     assert len(list(PageNumber(2000).pages(ask))) == 3
     assert calls[0] == {"page": 1, "page_size": 2000}
 

@@ -20,7 +20,10 @@ def test_pseudonyms_are_hmac_sha256_and_equal_across_sources(tmp_path):
 def test_every_stream_with_a_unionid_hides_it_alike():
     with_unionid = [s for s in all_streams() if "unionid" in s.schema.names]
     assert {s.address for s in with_unionid} == {
-        "wecom.customer", "wechat_store.order", "page_events.page_event"}
+        "wecom.customer",
+        "wechat_store.order",
+        "page_events.page_event",
+    }
     assert all(s.personal_columns["unionid"] == Personal.PSEUDONYM for s in with_unionid)
 
 
@@ -37,7 +40,8 @@ def test_the_vault_is_for_its_owner_and_holds_each_id_once(tmp_path):
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     with closing(sqlite3.connect(path)) as vault:
         assert dict(vault.execute("select clear_id, pseudonym from ids")) == {
-            clear: again.pseudonym(clear) for clear in "abc"}
+            clear: again.pseudonym(clear) for clear in "abc"
+        }
 
 
 def test_a_vault_that_was_erased_is_written_again(tmp_path):

@@ -70,9 +70,22 @@ def drops(tmp_path):
     for number, day in enumerate(DAYS):
         path = folder / f"dt={day}" / "hour=12" / "h5-0.jsonl.gz"
         path.parent.mkdir(parents=True)
-        path.write_bytes(gzip.compress(b"".join(json.dumps({
-            "event_id": f"{number}-{n}", "event_type": "page_view", "unionid": f"u{n}",
-            "event_time": f"{day}T11:00:00+08:00"}).encode() + b"\n" for n in range(5))))
+        path.write_bytes(
+            gzip.compress(
+                b"".join(
+                    json.dumps(
+                        {
+                            "event_id": f"{number}-{n}",
+                            "event_type": "page_view",
+                            "unionid": f"u{n}",
+                            "event_time": f"{day}T11:00:00+08:00",
+                        }
+                    ).encode()
+                    + b"\n"
+                    for n in range(5)
+                )
+            )
+        )
     return folder
 
 
@@ -83,8 +96,9 @@ def account(drops):
 
 def live_ids(settings):
     files = Manifest(settings.landing_address).live_files("page_events", "page_event")
-    return sorted(i for f in files for i in pq.ParquetFile(f).read(["event_id"])["event_id"]
-                  .to_pylist())
+    return sorted(
+        i for f in files for i in pq.ParquetFile(f).read(["event_id"])["event_id"].to_pylist()
+    )
 
 
 ALL_IDS = sorted(f"{number}-{n}" for number in range(4) for n in range(5))
@@ -92,8 +106,11 @@ ALL_IDS = sorted(f"{number}-{n}" for number in range(4) for n in range(5))
 
 @pytest.mark.parametrize("step", ["temporary-1", "written-3", "before-manifest", "half-manifest"])
 def test_a_killed_pull_and_its_rerun_land_every_row_once(settings, account, drops, step):
-    dead = subprocess.run([sys.executable, "-c", KILLED, step, str(drops), AS_OF.isoformat()],
-                          env={**os.environ, "SIYU_HOME": str(settings.root)}, timeout=60)
+    dead = subprocess.run(
+        [sys.executable, "-c", KILLED, step, str(drops), AS_OF.isoformat()],
+        env={**os.environ, "SIYU_HOME": str(settings.root)},
+        timeout=60,
+    )
     assert dead.returncode == -signal.SIGKILL
     assert live_ids(settings) == (ALL_IDS if step == "half-manifest" else [])
     pull(settings, account, EVENTS, as_of=AS_OF)
@@ -113,13 +130,22 @@ def test_files_are_typed_zstd_with_technical_columns_and_no_event_date(settings,
     file = commit.files[0]
     opened = pq.ParquetFile(Path(settings.landing_address) / file.path)
     assert opened.metadata.row_group(0).column(0).compression == "ZSTD"
-    assert opened.schema_arrow.names == [*EVENTS.schema.names, "_account", "_pulled_at",
-                                         "_run_id", "_extra"]
+    assert opened.schema_arrow.names == [
+        *EVENTS.schema.names,
+        "_account",
+        "_pulled_at",
+        "_run_id",
+        "_extra",
+    ]
     assert opened.schema_arrow.field("event_time").type == EVENTS.schema.field("event_time").type
-    assert file.path == (f"page_events/page_event/event_date={file.event_date}/"
-                         f"h5_main-20260414T023000Z-{commit.run_id}.parquet")
-    assert (file.rows, file.bytes) == (5, (Path(settings.landing_address) / file.path)
-                                       .stat().st_size)
+    assert file.path == (
+        f"page_events/page_event/event_date={file.event_date}/"
+        f"h5_main-20260414T023000Z-{commit.run_id}.parquet"
+    )
+    assert (file.rows, file.bytes) == (
+        5,
+        (Path(settings.landing_address) / file.path).stat().st_size,
+    )
 
 
 def test_the_same_payload_has_the_same_hash_and_another_has_not(settings, account, drops):
@@ -133,7 +159,8 @@ def test_the_same_payload_has_the_same_hash_and_another_has_not(settings, accoun
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_leaves_nothing_behind_and_says_what_to_do(
-        settings, account, monkeypatch, number):
+    settings, account, monkeypatch, number
+):
     write, written = Path.write_bytes, []
 
     def fill(self, content):
@@ -155,8 +182,11 @@ def test_a_full_disk_leaves_nothing_behind_and_says_what_to_do(
 
 
 def test_another_failure_of_the_disk_is_named_too(settings, account, monkeypatch):
-    monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(
-        PermissionError(errno.EACCES, "Permission denied")))
+    monkeypatch.setattr(
+        Path,
+        "write_bytes",
+        lambda *_: (_ for _ in ()).throw(PermissionError(errno.EACCES, "Permission denied")),
+    )
     with pytest.raises(SiyuError, match=r"Permission denied.*can be written to"):
         pull(settings, account, EVENTS, as_of=AS_OF)
 
@@ -168,12 +198,17 @@ def accounts_file(settings, *entries):
 
 
 def entry(account):
-    return {"source": account.source, "account": account.account, "base_url": account.base_url,
-            "options": account.options}
+    return {
+        "source": account.source,
+        "account": account.account,
+        "base_url": account.base_url,
+        "options": account.options,
+    }
 
 
-def test_one_failing_stream_does_not_stop_the_others(settings, account, platform, monkeypatch,
-                                                     clocks):
+def test_one_failing_stream_does_not_stop_the_others(
+    settings, account, platform, monkeypatch, clocks
+):
     monkeypatch.setenv("SIYU_SECRET_WECOM_CORP_MAIN", json.dumps({"secret": SECRET}))
     accounts_file(settings, entry(ACCOUNTS["wecom"]), entry(account))
     platform.get(f"{BASE}/cgi-bin/gettoken", json={"errcode": 40001})
@@ -188,9 +223,11 @@ def test_one_failing_stream_does_not_stop_the_others(settings, account, platform
 
 def test_unknown_names_are_wrong_use_and_list_the_known(settings, account):
     accounts_file(settings, entry(account))
-    for wrong, known in (({"stream": "nope"}, "page_events.page_event"),
-                         ({"source": "nope"}, "wecom.customer"),
-                         ({"account": "nope"}, "page_events/h5_main")):
+    for wrong, known in (
+        ({"stream": "nope"}, "page_events.page_event"),
+        ({"source": "nope"}, "wecom.customer"),
+        ({"account": "nope"}, "page_events/h5_main"),
+    ):
         with pytest.raises(UsageError) as caught:
             pull_all(settings, as_of=AS_OF, **wrong)
         assert known in caught.value.action
@@ -219,13 +256,15 @@ def test_every_stream_is_due_for_its_accounts():
     pairs = due_streams(list(ACCOUNTS.values()))
     assert len(pairs) == len(all_streams()) - 1
     assert {stream.name for _, stream in due_streams([ACCOUNTS["wecom"]], stream="customer")} == {
-        "customer"}
+        "customer"
+    }
 
 
 def test_the_sandboxs_key_is_refused_without_the_sandbox(settings, account, monkeypatch):
     from pydantic import SecretStr
 
     from siyu.settings import SANDBOX_PSEUDONYM_KEY
+
     settings.pseudonym_key = SecretStr(SANDBOX_PSEUDONYM_KEY)
     with pytest.raises(ConfigurationError, match="public"):
         pull(settings, account, EVENTS, as_of=AS_OF)
@@ -242,8 +281,10 @@ def test_streams_are_declared_with_their_five_heads():
 
 
 def test_importing_the_registry_loads_no_http_client_and_no_engine():
-    script = ("import sys; from extractors.registry import all_streams; all_streams(); "
-              "import extractors.core.manifest; "
-              "print({'requests', 'duckdb', 'pandas', 'sandbox'} & set(sys.modules))")
+    script = (
+        "import sys; from extractors.registry import all_streams; all_streams(); "
+        "import extractors.core.manifest; "
+        "print({'requests', 'duckdb', 'pandas', 'sandbox'} & set(sys.modules))"
+    )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"

@@ -56,13 +56,21 @@ def test_a_clock_that_was_set_back_does_not_block_for_ever(limiter, clock):
 
 
 def test_processes_share_the_limit(tmp_path):
-    script = ("import sys; from pathlib import Path; "
-              "from extractors.core.ratelimit import Rate, _Bucket; "
-              "bucket = _Bucket(Path(sys.argv[1]), (Rate(10_000, 3600),)); "
-              "print('ready', flush=True); sys.stdin.read(1); "
-              "print(sum(bucket.take(1e6) == 0 for _ in range(8000)))")
-    workers = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "b")],
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
+    script = (
+        "import sys; from pathlib import Path; "
+        "from extractors.core.ratelimit import Rate, _Bucket; "
+        "bucket = _Bucket(Path(sys.argv[1]), (Rate(10_000, 3600),)); "
+        "print('ready', flush=True); sys.stdin.read(1); "
+        "print(sum(bucket.take(1e6) == 0 for _ in range(8000)))"
+    )
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path / "b")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
     for worker in workers:
         worker.stdout.readline()
     granted = []

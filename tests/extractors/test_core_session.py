@@ -17,16 +17,26 @@ from extractors.core.ratelimit import Rate, RateLimiter
 from extractors.core.session import Session
 
 URL = f"{BASE}/api"
-RULES = {-1: Rule("busy", Reaction.BACKOFF), 45009: Rule("too often", Reaction.WAIT,
-                                                        block_seconds=(60, 300)),
-         40058: Rule("a parameter is not valid")}
+RULES = {
+    -1: Rule("busy", Reaction.BACKOFF),
+    45009: Rule("too often", Reaction.WAIT, block_seconds=(60, 300)),
+    40058: Rule("a parameter is not valid"),
+}
 
 
 @pytest.fixture
 def session(tmp_path, clock):
     limiter = RateLimiter(tmp_path, clock.wall, clock.sleep)
-    yield Session(vendor="Vendor", base_url=BASE, app="app", rules=RULES, rates=(Rate(1000, 60),),
-                  limiter=limiter, clock=clock, where="wecom/corp_main customer")
+    yield Session(
+        vendor="Vendor",
+        base_url=BASE,
+        app="app",
+        rules=RULES,
+        rates=(Rate(1000, 60),),
+        limiter=limiter,
+        clock=clock,
+        where="wecom/corp_main customer",
+    )
     limiter.close()
 
 
@@ -137,7 +147,8 @@ def test_bodies_are_raw_utf8(platform, session):
 def test_the_connection_log_shows_no_secret(caplog):
     with caplog.at_level(logging.DEBUG, logger="urllib3.connectionpool"):
         logging.getLogger("urllib3.connectionpool").debug(
-            '"GET /cgi-bin/gettoken?corpid=ww1&corpsecret=%s HTTP/1.1" 200', SECRET)
+            '"GET /cgi-bin/gettoken?corpid=ww1&corpsecret=%s HTTP/1.1" 200', SECRET
+        )
     assert SECRET not in caplog.text
     assert "corpsecret=***" in caplog.text
 

@@ -106,8 +106,10 @@ def test_the_key_of_an_app_changes_with_its_secret_and_hides_it():
 
 def test_threads_mint_once(tmp_path):
     vendor, cache, got = Vendor("one", "two"), TokenCache(tmp_path), []
-    threads = [threading.Thread(target=lambda: got.append(cache.get("app", at(), vendor)))
-               for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: got.append(cache.get("app", at(), vendor)))
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -130,8 +132,14 @@ def mint(_):
 sys.stdin.read(1)
 print(TokenCache(folder / "tokens").get("app", lambda: now, mint))
 """
-    workers = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path)],
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)]
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(3)
+    ]
     for worker in workers:
         worker.stdin.write(b"x")
         worker.stdin.flush()

@@ -26,9 +26,16 @@ def test_json_is_one_document(siyu):
     assert (pulled["stream"], pulled["rows"], pulled["error"]) == ("page_event", 20, None)
 
 
-@pytest.mark.parametrize("words", [
-    ["--stream", "nope"], ["--from", "2026-04-14", "--to", "2026-04-15"], ["--from", "2026-04-13"],
-    ["--from", "x", "--to", "y"], ["--account", "nope"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--stream", "nope"],
+        ["--from", "2026-04-14", "--to", "2026-04-15"],
+        ["--from", "2026-04-13"],
+        ["--from", "x", "--to", "y"],
+        ["--account", "nope"],
+    ],
+)
 def test_wrong_use_exits_with_2_and_a_way_out(siyu, words):
     result = siyu("pull", "--as-of", "2026-04-14", *words)
     assert result.exit_code == 2
@@ -43,8 +50,9 @@ def test_a_failed_stream_exits_with_1(siyu, drops):  # noqa: F811 - the fixture
 
 
 def test_backfill_pulls_its_window(siyu):
-    result = siyu("backfill", "--as-of", "2026-04-14", "--from", "2026-04-12", "--to", "2026-04-12",
-                  "--json")
+    result = siyu(
+        "backfill", "--as-of", "2026-04-14", "--from", "2026-04-12", "--to", "2026-04-12", "--json"
+    )
     assert result.exit_code == 0, result.output
     assert "2026-04-12" in json.loads(result.stdout)["pulled"][0]["event_dates"]
 

@@ -22,17 +22,27 @@ def account(folder):
 
 
 def event(event_id, event_type="page_view", at="2026-04-13T12:00:00.123+08:00", **also):
-    return {"event_id": event_id, "event_type": event_type, "event_time": at,
-            "visitor_id": "v-clear", "unionid": "oCLEAR", "page_id": "p1", "page_url": "http://h5",
-            "utm_source": "tencent_moments", "utm_medium": None, "utm_campaign": "c",
-            "utm_content": None, "device": "ios", "dwell_seconds": 1.5} | also
+    return {
+        "event_id": event_id,
+        "event_type": event_type,
+        "event_time": at,
+        "visitor_id": "v-clear",
+        "unionid": "oCLEAR",
+        "page_id": "p1",
+        "page_url": "http://h5",
+        "utm_source": "tencent_moments",
+        "utm_medium": None,
+        "utm_campaign": "c",
+        "utm_content": None,
+        "device": "ios",
+        "dwell_seconds": 1.5,
+    } | also
 
 
 def drop(folder, *events, day=YESTERDAY, hour=12, name="h5-0", raw=None):
     path = folder / f"dt={day}" / f"hour={hour:02d}" / f"{name}.jsonl.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = raw if raw is not None else b"".join(
-        json.dumps(e).encode() + b"\n" for e in events)
+    text = raw if raw is not None else b"".join(json.dumps(e).encode() + b"\n" for e in events)
     path.write_bytes(gzip.compress(text, mtime=0))
     return path
 
@@ -42,8 +52,11 @@ def values(commit):
 
 
 def test_events_land_on_the_business_day_of_their_own_time(folder, account, run):
-    drop(folder, event("a", at="2026-04-12T23:59:59.999+08:00"),
-         event("b", at="2026-04-13T00:00:00.000+08:00"))
+    drop(
+        folder,
+        event("a", at="2026-04-12T23:59:59.999+08:00"),
+        event("b", at="2026-04-13T00:00:00.000+08:00"),
+    )
     commit, rows = run("page_events", "page_event", account=account)
     assert [r["event_id"] for r in rows[date(2026, 4, 12)]] == ["a"]
     assert rows[YESTERDAY][0]["event_time"] == datetime(2026, 4, 12, 16, tzinfo=UTC)
@@ -70,14 +83,17 @@ def test_an_object_is_read_once_and_counts_are_absolute(folder, account, run):
     drop(folder, event("c", "lead_form"), day=TODAY, hour=8)
     commit, _ = run("page_events", "page_event", account=account)
     assert commit.rows == 1
-    assert values(commit) == {(YESTERDAY, "tencent_moments", "page_view"): 1,
-                              (YESTERDAY, "tencent_moments", "lead_form"): 2}
+    assert values(commit) == {
+        (YESTERDAY, "tencent_moments", "page_view"): 1,
+        (YESTERDAY, "tencent_moments", "lead_form"): 2,
+    }
 
 
 def test_copies_are_dropped_within_a_pull_and_counted_once_across_pulls(folder, account, run):
     drop(folder, event("a"), event("a"))
-    first, rows = run("page_events", "page_event", account=account,
-                      as_of=AS_OF - timedelta(hours=5))
+    first, rows = run(
+        "page_events", "page_event", account=account, as_of=AS_OF - timedelta(hours=5)
+    )
     assert len(rows[YESTERDAY]) == 1
     drop(folder, event("a"), event("b"), day=TODAY, hour=8)
     second, _ = run("page_events", "page_event", account=account)
@@ -85,9 +101,16 @@ def test_copies_are_dropped_within_a_pull_and_counted_once_across_pulls(folder, 
     assert (values(first)[key], values(second)[key]) == (1, 2)
 
 
-@pytest.mark.parametrize("bad", [
-    b'{"event_id": "x", "event_type": "page_view", "visitor_id": "v-clear", "unionid": "oCLE',
-    b"not json at all oCLEAR", b'{"event_type": "page_view"}', b"[1]", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b'{"event_id": "x", "event_type": "page_view", "visitor_id": "v-clear", "unionid": "oCLE',
+        b"not json at all oCLEAR",
+        b'{"event_type": "page_view"}',
+        b"[1]",
+        b"\xff\xfe",
+    ],
+)
 def test_a_bad_line_is_quarantined_and_the_good_ones_land(folder, account, run, settings, bad):
     good = json.dumps(event("a")).encode()
     drop(folder, raw=good + b"\n" + bad)
@@ -137,7 +160,8 @@ def test_a_pull_without_news_is_committed_and_touches_no_day(folder, account, ru
 
 
 def test_a_backfill_reads_again_what_was_delivered_until_the_window_is_final(
-        folder, account, run, settings):
+    folder, account, run, settings
+):
     drop(folder, event("a"))
     drop(folder, event("late", "booking"), day=TODAY, hour=2)
     run("page_events", "page_event", account=account, as_of=AS_OF - timedelta(hours=5))

@@ -11,27 +11,57 @@ URL = f"{BASE}/v3.0/daily_reports/get"
 
 
 def row(day, adgroup=7, site="SITE_SET_MOMENTS", **metrics):
-    return {"date": day.isoformat(), "account_id": 20001, "adgroup_id": adgroup,
-            "adgroup_name": "春季", "site_set": site, "view_count": 5809, "valid_click_count": 66,
-            "cost": 29866, "conversions_count": 3, "scan_follow_user_count": 1} | metrics
+    return {
+        "date": day.isoformat(),
+        "account_id": 20001,
+        "adgroup_id": adgroup,
+        "adgroup_name": "春季",
+        "site_set": site,
+        "view_count": 5809,
+        "valid_click_count": 66,
+        "cost": 29866,
+        "conversions_count": 3,
+        "scan_follow_user_count": 1,
+    } | metrics
 
 
 def answer(rows, page=1, pages=1):
-    return {"code": 0, "message": "", "data": {"list": rows, "page_info": {
-        "page": page, "page_size": 2000, "total_number": len(rows), "total_page": pages}}}
+    return {
+        "code": 0,
+        "message": "",
+        "data": {
+            "list": rows,
+            "page_info": {
+                "page": page,
+                "page_size": 2000,
+                "total_number": len(rows),
+                "total_page": pages,
+            },
+        },
+    }
 
 
 def report(platform, rows, level="REPORT_LEVEL_ADGROUP", page=1, pages=1, **asked):
-    platform.get(URL, json=answer(rows, page, pages), match=[query_param_matcher(
-        {"level": level, "page": str(page), **asked}, strict_match=False)])
+    platform.get(
+        URL,
+        json=answer(rows, page, pages),
+        match=[
+            query_param_matcher({"level": level, "page": str(page), **asked}, strict_match=False)
+        ],
+    )
 
 
 def totals(platform, rows):
     report(platform, rows, "REPORT_LEVEL_ADVERTISER")
 
 
-@pytest.mark.parametrize(("stream", "line"), [("daily_report_request_time", "REQUEST_TIME"),
-                                              ("daily_report_reporting_time", "REPORTING_TIME")])
+@pytest.mark.parametrize(
+    ("stream", "line"),
+    [
+        ("daily_report_request_time", "REQUEST_TIME"),
+        ("daily_report_reporting_time", "REPORTING_TIME"),
+    ],
+)
 def test_each_clock_is_a_stream_of_its_own(tencent, run, stream, line):
     report(tencent, [row(YESTERDAY)], time_line=line)
     totals(tencent, [{"date": YESTERDAY.isoformat(), "cost": 29866}])
@@ -45,11 +75,16 @@ def test_the_question_names_ids_dates_and_fields(tencent, run):
     report(tencent, [row(YESTERDAY)])
     totals(tencent, [])
     run("tencent_ads", "daily_report_request_time", window=(YESTERDAY, YESTERDAY))
-    detail = next(c.request.params for c in tencent.calls
-                  if c.request.params.get("level") == "REPORT_LEVEL_ADGROUP")
+    detail = next(
+        c.request.params
+        for c in tencent.calls
+        if c.request.params.get("level") == "REPORT_LEVEL_ADGROUP"
+    )
     assert json.loads(detail["group_by"]) == ["adgroup_id", "date", "site_set"]
-    assert json.loads(detail["date_range"]) == {"start_date": "2026-04-13",
-                                                "end_date": "2026-04-13"}
+    assert json.loads(detail["date_range"]) == {
+        "start_date": "2026-04-13",
+        "end_date": "2026-04-13",
+    }
     assert detail["page_size"] == "2000"
     assert {"cost", "conversions_count", "site_set"} <= set(json.loads(detail["fields"]))
 
@@ -69,11 +104,22 @@ def test_every_call_has_a_nonce_of_its_own_and_the_pulls_time(tencent, run):
 def test_the_platforms_total_is_kept_beside_the_detail(tencent, run):
     before = YESTERDAY - timedelta(1)
     report(tencent, [row(YESTERDAY), row(YESTERDAY, 8, cost="100", conversions_count=0)])
-    totals(tencent, [{"date": YESTERDAY.isoformat(), "cost": 31000, "view_count": 11618,
-                      "valid_click_count": 132, "conversions_count": 3}])
+    totals(
+        tencent,
+        [
+            {
+                "date": YESTERDAY.isoformat(),
+                "cost": 31000,
+                "view_count": 11618,
+                "valid_click_count": 132,
+                "conversions_count": 3,
+            }
+        ],
+    )
     commit, _ = run("tencent_ads", "daily_report_request_time", window=(before, YESTERDAY))
-    found = {(t.event_date, t.measure): (t.platform_total, t.detail_total)
-             for t in commit.control_totals}
+    found = {
+        (t.event_date, t.measure): (t.platform_total, t.detail_total) for t in commit.control_totals
+    }
     assert found[YESTERDAY, "cost"] == (31000, 29966)
     assert found[YESTERDAY, "view_count"] == (11618, 11618)
     assert found[before, "cost"] == (None, 0)  # the platform gave no row: unknown, not zero
@@ -84,7 +130,9 @@ def test_arrivals_are_counted_per_placement_and_absent_ones_are_absent(tencent, 
     totals(tencent, [])
     commit, _ = run("tencent_ads", "daily_report_request_time", window=(YESTERDAY, YESTERDAY))
     assert {(a.channel, a.value) for a in commit.arrivals if a.measure == "cost"} == {
-        ("SITE_SET_MOMENTS", 59732), ("SITE_SET_CHANNELS", 29866)}
+        ("SITE_SET_MOMENTS", 59732),
+        ("SITE_SET_CHANNELS", 29866),
+    }
 
 
 def test_a_covered_day_without_rows_is_covered_and_empty(tencent, run):
@@ -105,19 +153,30 @@ def test_a_row_of_another_day_is_reported_not_landed(tencent, run):
 
 def test_an_expired_token_is_refreshed_once(platform, run):
     for token in ("old", "new"):
-        platform.get(f"{BASE}/oauth/token", json={"code": 0, "data": {
-            "access_token": token, "access_token_expires_in": 86400}})
-    platform.get(URL, json={"code": 11000}, match=[query_param_matcher(
-        {"access_token": "old"}, strict_match=False)])
-    platform.get(URL, json=answer([row(YESTERDAY)]), match=[query_param_matcher(
-        {"access_token": "new"}, strict_match=False)])
+        platform.get(
+            f"{BASE}/oauth/token",
+            json={"code": 0, "data": {"access_token": token, "access_token_expires_in": 86400}},
+        )
+    platform.get(
+        URL,
+        json={"code": 11000},
+        match=[query_param_matcher({"access_token": "old"}, strict_match=False)],
+    )
+    platform.get(
+        URL,
+        json=answer([row(YESTERDAY)]),
+        match=[query_param_matcher({"access_token": "new"}, strict_match=False)],
+    )
     commit, _ = run("tencent_ads", "daily_report_request_time", window=(YESTERDAY, YESTERDAY))
     assert commit.rows == 1
 
 
 def test_the_minutes_limit_is_waited_out(tencent, run, clocks):
-    tencent.get(URL, json={"code": 11017}, match=[query_param_matcher(
-        {"level": "REPORT_LEVEL_ADGROUP"}, strict_match=False)])
+    tencent.get(
+        URL,
+        json={"code": 11017},
+        match=[query_param_matcher({"level": "REPORT_LEVEL_ADGROUP"}, strict_match=False)],
+    )
     report(tencent, [row(YESTERDAY)])
     totals(tencent, [])
     commit, _ = run("tencent_ads", "daily_report_request_time", window=(YESTERDAY, YESTERDAY))

@@ -11,16 +11,30 @@ from siyu.calendar import start_of
 
 API = f"{BASE}/cgi-bin/externalcontact"
 CONTACT = {
-    "external_userid": "wmqfasd1e19278asdasAAAA", "name": "李四", "position": "Manager",
-    "avatar": "http://p.qlogo.cn/bizmail/IcsdgagqefergqerhewSdage/0", "corp_name": "腾讯",
-    "corp_full_name": "腾讯科技有限公司", "type": 2, "gender": 1,
+    "external_userid": "wmqfasd1e19278asdasAAAA",
+    "name": "李四",
+    "position": "Manager",
+    "avatar": "http://p.qlogo.cn/bizmail/IcsdgagqefergqerhewSdage/0",
+    "corp_name": "腾讯",
+    "corp_full_name": "腾讯科技有限公司",
+    "type": 2,
+    "gender": 1,
     "unionid": "ozynqsulJFCZ2z1aYeS8h-nuasdAAA",
-    "external_profile": {"external_attr": [{"type": 0, "name": "文本", "text": {"value": "x"}}]}}
+    "external_profile": {"external_attr": [{"type": 0, "name": "文本", "text": {"value": "x"}}]},
+}
 FOLLOW = {
-    "userid": "rocky", "remark": "李部长", "description": "对接采购事物", "createtime": 1525779812,
-    "tag_id": ["etAJ2GCAAAXtWyujaWJHDDGi0mACHAAA"], "remark_corp_name": "腾讯科技",
-    "remark_mobiles": ["13800000001", "13000000002"], "oper_userid": "rocky", "add_way": 10,
-    "wechat_channels": {"nickname": "视频号名称", "source": 1}, "state": "official_account"}
+    "userid": "rocky",
+    "remark": "李部长",
+    "description": "对接采购事物",
+    "createtime": 1525779812,
+    "tag_id": ["etAJ2GCAAAXtWyujaWJHDDGi0mACHAAA"],
+    "remark_corp_name": "腾讯科技",
+    "remark_mobiles": ["13800000001", "13000000002"],
+    "oper_userid": "rocky",
+    "add_way": 10,
+    "wechat_channels": {"nickname": "视频号名称", "source": 1},
+    "state": "official_account",
+}
 
 
 def staff(platform, *userids, **also):
@@ -28,13 +42,19 @@ def staff(platform, *userids, **also):
 
 
 def customers(platform, answer, **asked):
-    platform.post(f"{API}/batch/get_by_user", json=answer,
-                  match=[json_params_matcher(asked)] if asked else [])
+    platform.post(
+        f"{API}/batch/get_by_user", json=answer, match=[json_params_matcher(asked)] if asked else []
+    )
 
 
 def page(*elements, cursor=""):
-    return {"errcode": 0, "next_cursor": cursor, "external_contact_list":
-            [{"external_contact": contact, "follow_info": follow} for contact, follow in elements]}
+    return {
+        "errcode": 0,
+        "next_cursor": cursor,
+        "external_contact_list": [
+            {"external_contact": contact, "follow_info": follow} for contact, follow in elements
+        ],
+    }
 
 
 def test_the_documented_customer_lands_typed_and_without_anything_personal(wecom, run, settings):
@@ -51,15 +71,32 @@ def test_the_documented_customer_lands_typed_and_without_anything_personal(wecom
     assert row["_extra"] is None
     assert commit.unknown_fields == ()
     everything = json.dumps(row, default=str, ensure_ascii=False)
-    for personal in ("李四", "李部长", "1380000", "qlogo", "采购", "腾讯", "视频号", "Manager",
-                     "wmqfasd1e19278asdasAAAA", "ozynqsul"):
+    for personal in (
+        "李四",
+        "李部长",
+        "1380000",
+        "qlogo",
+        "采购",
+        "腾讯",
+        "视频号",
+        "Manager",
+        "wmqfasd1e19278asdasAAAA",
+        "ozynqsul",
+    ):
         assert personal not in everything
 
 
 def test_an_unknown_field_is_kept_and_named_and_a_personal_one_only_named(wecom, run):
     staff(wecom, "rocky")
-    customers(wecom, page(({**CONTACT, "level": {"rank": 3, "nick_name": "老李"}},
-                           {**FOLLOW, "home_phone": "010-1"})))
+    customers(
+        wecom,
+        page(
+            (
+                {**CONTACT, "level": {"rank": 3, "nick_name": "老李"}},
+                {**FOLLOW, "home_phone": "010-1"},
+            )
+        ),
+    )
     commit, rows = run("wecom", "customer")
     assert commit.unknown_fields == ("home_phone", "level")
     extra = json.loads(rows[TODAY][0]["_extra"])
@@ -89,11 +126,13 @@ def test_customers_are_read_over_short_and_empty_pages(wecom, run):
 def test_a_member_without_customers_is_empty_and_does_not_hide_the_others(wecom, run):
     staff(wecom, *[f"s{n}" for n in range(5)])  # two at a time
     for group in (["s0", "s1"], ["s2", "s3"], ["s4"]):
-        customers(wecom, {"errcode": 84061, "external_contact_list": []},
-                  userid_list=group, limit=100)
+        customers(
+            wecom, {"errcode": 84061, "external_contact_list": []}, userid_list=group, limit=100
+        )
     for userid in ("s0", "s1", "s2", "s3"):
-        answer = page((CONTACT, {**FOLLOW, "userid": userid})) if userid == "s1" else \
-            {"errcode": 84061}
+        answer = (
+            page((CONTACT, {**FOLLOW, "userid": userid})) if userid == "s1" else {"errcode": 84061}
+        )
         customers(wecom, answer, userid_list=[userid], limit=100)
     _, rows = run("wecom", "customer")
     assert [row["userid"] for row in rows[TODAY]] == ["s1"]
@@ -111,18 +150,30 @@ def test_a_pair_without_its_key_is_rejected_and_counted(wecom, run, settings):
 def behaviour(platform, userid, elements, first=None, last=None):
     asked = {"userid": [userid]}
     if first:
-        asked |= {"start_time": int(start_of(first).timestamp()),
-                  "end_time": int(start_of(last).timestamp())}
-    platform.post(f"{API}/get_user_behavior_data", json={"errcode": 0, "behavior_data": elements},
-                  match=[json_params_matcher(asked, strict_match=bool(first))])
+        asked |= {
+            "start_time": int(start_of(first).timestamp()),
+            "end_time": int(start_of(last).timestamp()),
+        }
+    platform.post(
+        f"{API}/get_user_behavior_data",
+        json={"errcode": 0, "behavior_data": elements},
+        match=[json_params_matcher(asked, strict_match=bool(first))],
+    )
 
 
 def stat(day, **counters):
     return {"stat_time": int(start_of(day).timestamp()), **counters}
 
 
-FULL = {"chat_cnt": 2, "message_cnt": 60, "reply_percentage": 60.25, "avg_reply_time": 1,
-        "negative_feedback_cnt": 0, "new_apply_cnt": 6, "new_contact_cnt": 5}
+FULL = {
+    "chat_cnt": 2,
+    "message_cnt": 60,
+    "reply_percentage": 60.25,
+    "avg_reply_time": 1,
+    "negative_feedback_cnt": 0,
+    "new_apply_cnt": 6,
+    "new_contact_cnt": 5,
+}
 
 
 def test_behaviour_is_asked_for_one_member_at_a_time(wecom, run):
@@ -133,14 +184,22 @@ def test_behaviour_is_asked_for_one_member_at_a_time(wecom, run):
     assert [row["userid"] for row in rows[YESTERDAY]] == ["a", "b"]
     assert rows[YESTERDAY][0]["reply_percentage"] == 60.25
     assert {(a.measure, a.value) for a in commit.arrivals} == {
-        ("rows", 2), ("message_cnt", 120), ("new_contact_cnt", 10)}
+        ("rows", 2),
+        ("message_cnt", 120),
+        ("new_contact_cnt", 10),
+    }
     assert commit.not_ready_dates == ()
 
 
 def test_a_day_without_chats_has_zeros_and_no_reply_figures(wecom, run):
     staff(wecom, "a")
-    quiet = {"chat_cnt": 0, "message_cnt": "0", "negative_feedback_cnt": 0, "new_apply_cnt": 0,
-             "new_contact_cnt": 0}
+    quiet = {
+        "chat_cnt": 0,
+        "message_cnt": "0",
+        "negative_feedback_cnt": 0,
+        "new_apply_cnt": 0,
+        "new_contact_cnt": 0,
+    }
     behaviour(wecom, "a", [stat(YESTERDAY, **quiet)])
     _, rows = run("wecom", "user_behavior", window=(YESTERDAY, YESTERDAY))
     assert rows[YESTERDAY][0]["message_cnt"] == 0
@@ -186,8 +245,11 @@ def test_windows_hold_at_most_thirty_days(wecom, run):
 def test_a_member_who_left_meanwhile_is_skipped_with_a_warning(wecom, run):
     staff(wecom, "a", "gone")
     behaviour(wecom, "a", [stat(YESTERDAY, **FULL)])
-    wecom.post(f"{API}/get_user_behavior_data", json={"errcode": 60111},
-               match=[json_params_matcher({"userid": ["gone"]}, strict_match=False)])
+    wecom.post(
+        f"{API}/get_user_behavior_data",
+        json={"errcode": 60111},
+        match=[json_params_matcher({"userid": ["gone"]}, strict_match=False)],
+    )
     commit, rows = run("wecom", "user_behavior", window=(YESTERDAY, YESTERDAY))
     assert len(rows[YESTERDAY]) == 1
     assert commit.warnings == ("member_skipped: gone answered with code 60111",)
@@ -195,26 +257,51 @@ def test_a_member_who_left_meanwhile_is_skipped_with_a_warning(wecom, run):
 
 def test_group_statistics_are_asked_for_one_owner_at_a_time(wecom, run):
     staff(wecom, "a", "b")
-    data = {"new_chat_cnt": 2, "chat_total": 2, "chat_has_msg": 0, "new_member_cnt": 0,
-            "member_total": 6, "member_has_msg": 0, "msg_total": 7, "migrate_trainee_chat_cnt": 3}
+    data = {
+        "new_chat_cnt": 2,
+        "chat_total": 2,
+        "chat_has_msg": 0,
+        "new_member_cnt": 0,
+        "member_total": 6,
+        "member_has_msg": 0,
+        "msg_total": 7,
+        "migrate_trainee_chat_cnt": 3,
+    }
     for owner in "ab":
-        wecom.post(f"{API}/groupchat/statistic_group_by_day", match=[json_params_matcher(
-            {"owner_filter": {"userid_list": [owner]}}, strict_match=False)],
-            json={"errcode": 0, "items": [{"stat_time": stat(YESTERDAY)["stat_time"],
-                                           "data": data}]})
+        wecom.post(
+            f"{API}/groupchat/statistic_group_by_day",
+            match=[
+                json_params_matcher({"owner_filter": {"userid_list": [owner]}}, strict_match=False)
+            ],
+            json={
+                "errcode": 0,
+                "items": [{"stat_time": stat(YESTERDAY)["stat_time"], "data": data}],
+            },
+        )
     commit, rows = run("wecom", "group_statistic", window=(YESTERDAY, YESTERDAY))
     assert [(r["owner"], r["member_total"], r["_extra"]) for r in rows[YESTERDAY]] == [
-        ("a", 6, None), ("b", 6, None)]
+        ("a", 6, None),
+        ("b", 6, None),
+    ]
     assert ("msg_total", 14) in {(a.measure, a.value) for a in commit.arrivals}
 
 
 def test_groups_are_listed_with_a_limit_and_a_cursor(wecom, run):
     url = f"{API}/groupchat/list"
-    wecom.post(url, json={"errcode": 0, "next_cursor": "n",
-                          "group_chat_list": [{"chat_id": "wr1", "status": 0}]},
-               match=[json_params_matcher({"limit": 1000})])
-    wecom.post(url, json={"errcode": 0, "group_chat_list": [{"chat_id": "wr2", "status": 1}]},
-               match=[json_params_matcher({"limit": 1000, "cursor": "n"})])
+    wecom.post(
+        url,
+        json={
+            "errcode": 0,
+            "next_cursor": "n",
+            "group_chat_list": [{"chat_id": "wr1", "status": 0}],
+        },
+        match=[json_params_matcher({"limit": 1000})],
+    )
+    wecom.post(
+        url,
+        json={"errcode": 0, "group_chat_list": [{"chat_id": "wr2", "status": 1}]},
+        match=[json_params_matcher({"limit": 1000, "cursor": "n"})],
+    )
     _, rows = run("wecom", "group_chat")
     assert [(r["chat_id"], r["status"]) for r in rows[TODAY]] == [("wr1", 0), ("wr2", 1)]
 
@@ -222,20 +309,27 @@ def test_groups_are_listed_with_a_limit_and_a_cursor(wecom, run):
 @pytest.mark.parametrize("code", [40014, 42001, 40001])
 def test_a_refused_token_is_replaced_once_and_the_call_repeated_once(platform, run, code):
     for token in ("old", "new"):
-        platform.get(f"{BASE}/cgi-bin/gettoken",
-                     json={"errcode": 0, "access_token": token, "expires_in": 7200})
+        platform.get(
+            f"{BASE}/cgi-bin/gettoken",
+            json={"errcode": 0, "access_token": token, "expires_in": 7200},
+        )
     url = f"{API}/get_follow_user_list"
     platform.get(url, json={"errcode": code}, match=[query_param_matcher({"access_token": "old"})])
-    platform.get(url, json={"errcode": 0, "follow_user": ["a"]},
-                 match=[query_param_matcher({"access_token": "new"})])
+    platform.get(
+        url,
+        json={"errcode": 0, "follow_user": ["a"]},
+        match=[query_param_matcher({"access_token": "new"})],
+    )
     _, rows = run("wecom", "follow_user")
     assert [row["userid"] for row in rows[TODAY]] == ["a"]
 
 
 def test_a_token_refused_twice_is_an_error(platform, run):
     for token in ("old", "new"):
-        platform.get(f"{BASE}/cgi-bin/gettoken",
-                     json={"errcode": 0, "access_token": token, "expires_in": 7200})
+        platform.get(
+            f"{BASE}/cgi-bin/gettoken",
+            json={"errcode": 0, "access_token": token, "expires_in": 7200},
+        )
     for _ in range(2):
         platform.get(f"{API}/get_follow_user_list", json={"errcode": 40014})
     with pytest.raises(ApiError, match="40014"):
@@ -263,6 +357,7 @@ def test_an_answer_of_another_shape_is_named_and_nothing_is_committed(wecom, run
     staff(wecom, "a")
     customers(wecom, {"errcode": 0, "external_contact_list": [{"contact": {}}]})
     from siyu.errors import SiyuError
+
     with pytest.raises(SiyuError, match="shape of the contract"):
         run("wecom", "customer")
     assert not list((settings.root / "landing").rglob("*.parquet"))
@@ -272,6 +367,7 @@ def test_an_account_without_corpid_says_so(run):
     from dataclasses import replace
 
     from siyu.errors import ConfigurationError
+
     with pytest.raises(ConfigurationError, match="corpid"):
         run("wecom", "follow_user", account=replace(ACCOUNTS["wecom"], options={}))
 

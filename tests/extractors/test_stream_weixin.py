@@ -15,18 +15,40 @@ LIST, GET = f"{BASE}/channels/ec/order/list/get", f"{BASE}/channels/ec/order/get
 
 
 def detail(stat_date, readers, **also):
-    return {"stat_date": stat_date, "read_user": readers, "share_user": 2, "zaikan_user": 1,
-            "like_user": 3, "comment_count": 0, "collection_user": 4, "praise_money": 88,
-            "read_subscribe_user": 1, "read_delivery_rate": 0.12, "read_finish_rate": 0.5,
-            "read_avg_activetime": 1.5,
-            "read_user_source": [{"user_count": readers, "scene_desc": "全部"}],
-            "read_jump_position": [{"position": 1, "rate": 0.3}], **also}
+    return {
+        "stat_date": stat_date,
+        "read_user": readers,
+        "share_user": 2,
+        "zaikan_user": 1,
+        "like_user": 3,
+        "comment_count": 0,
+        "collection_user": 4,
+        "praise_money": 88,
+        "read_subscribe_user": 1,
+        "read_delivery_rate": 0.12,
+        "read_finish_rate": 0.5,
+        "read_avg_activetime": 1.5,
+        "read_user_source": [{"user_count": readers, "scene_desc": "全部"}],
+        "read_jump_position": [{"position": 1, "rate": 0.3}],
+        **also,
+    }
 
 
 def published(day, *articles, is_delay=False):
-    return {"is_delay": is_delay, "list": [
-        {"ref_date": day.isoformat(), "msgid": msgid, "publish_type": 0, "title": "标题",
-         "content_url": "http://mp", "detail_list": rows} for msgid, rows in articles]}
+    return {
+        "is_delay": is_delay,
+        "list": [
+            {
+                "ref_date": day.isoformat(),
+                "msgid": msgid,
+                "publish_type": 0,
+                "title": "标题",
+                "content_url": "http://mp",
+                "detail_list": rows,
+            }
+            for msgid, rows in articles
+        ],
+    }
 
 
 def articles_of(platform, day, answer):
@@ -36,13 +58,21 @@ def articles_of(platform, day, answer):
 
 def test_articles_land_every_cumulative_row_and_count_only_the_newest(weixin, run):
     day = TODAY - timedelta(3)
-    articles_of(weixin, day, published(day, ("100_1", [detail("2026-04-11", 10),
-                                                       detail("2026-04-12", 15)]),
-                                       ("100_2", [detail("2026-04-12", "7")])))
+    articles_of(
+        weixin,
+        day,
+        published(
+            day,
+            ("100_1", [detail("2026-04-11", 10), detail("2026-04-12", 15)]),
+            ("100_2", [detail("2026-04-12", "7")]),
+        ),
+    )
     commit, rows = run("wechat_oa", "article_total_detail", window=(day, day))
     assert [(r["msgid"], r["stat_date"], r["read_user"]) for r in rows[day]] == [
-        ("100_1", date(2026, 4, 11), 10), ("100_1", date(2026, 4, 12), 15),
-        ("100_2", date(2026, 4, 12), 7)]
+        ("100_1", date(2026, 4, 11), 10),
+        ("100_1", date(2026, 4, 12), 15),
+        ("100_2", date(2026, 4, 12), 7),
+    ]
     assert [(a.event_date, a.measure, a.value) for a in commit.arrivals] == [(day, "read_user", 22)]
     assert json.loads(rows[day][0]["read_user_source"])[0]["user_count"] == 10
     assert rows[day][0]["praise_money"] == 88
@@ -61,8 +91,9 @@ def test_articles_are_asked_for_one_day_of_publication_at_a_time(weixin, run):
 
 def test_is_delay_is_landed_and_a_day_not_computed_is_not_ready(weixin, run):
     before = YESTERDAY - timedelta(1)
-    articles_of(weixin, before, published(before, ("1_1", [detail("2026-04-12", 5)]),
-                                          is_delay=True))
+    articles_of(
+        weixin, before, published(before, ("1_1", [detail("2026-04-12", 5)]), is_delay=True)
+    )
     articles_of(weixin, YESTERDAY, {"errcode": 61503, "errmsg": "not ready"})
     commit, rows = run("wechat_oa", "article_total_detail", window=(before, YESTERDAY))
     assert rows[before][0]["is_delay"] is True
@@ -94,9 +125,11 @@ def test_a_wrong_secret_is_named_by_its_variable(platform, run, code):
 
 def test_a_new_stable_token_is_forced_only_where_the_current_one_is_refused(platform, run):
     def token(name, *, forced):
-        platform.post(f"{BASE}/cgi-bin/stable_token",
-                      json={"access_token": name, "expires_in": 100},
-                      match=[json_params_matcher({"force_refresh": forced}, strict_match=False)])
+        platform.post(
+            f"{BASE}/cgi-bin/stable_token",
+            json={"access_token": name, "expires_in": 100},
+            match=[json_params_matcher({"force_refresh": forced}, strict_match=False)],
+        )
 
     token("old", forced=False)
     platform.post(f"{ARTICLES}?access_token=old", json={"errcode": 40001})
@@ -110,29 +143,62 @@ def test_a_new_stable_token_is_forced_only_where_the_current_one_is_refused(plat
 def order(order_id="3704612354559743232", created="2026-04-13T09:00:00+08:00", **also):
     created_s = int(datetime.fromisoformat(created).timestamp())
     base = {
-        "order_id": order_id, "status": 20, "openid": "oPEN", "unionid": "oUNI",
-        "create_time": created_s, "update_time": created_s + 60, "is_present": False,
+        "order_id": order_id,
+        "status": 20,
+        "openid": "oPEN",
+        "unionid": "oUNI",
+        "create_time": created_s,
+        "update_time": created_s + 60,
+        "is_present": False,
         "order_detail": {
-            "product_infos": [{"product_id": "1", "sku_id": "2", "sku_cnt": 1,
-                               "sale_price": 1300, "title": "面霜"}],
-            "pay_info": {"prepay_id": "p", "pay_time": created_s + 50, "transaction_id": "t",
-                         "payment_method": 1},
-            "price_info": {"product_price": 1300, "order_price": "1250", "freight": 0,
-                           "discounted_price": 50, "is_discounted": True,
-                           "merchant_receieve_price": 1250, "vip_discounted_price": 1},
+            "product_infos": [
+                {
+                    "product_id": "1",
+                    "sku_id": "2",
+                    "sku_cnt": 1,
+                    "sale_price": 1300,
+                    "title": "面霜",
+                }
+            ],
+            "pay_info": {
+                "prepay_id": "p",
+                "pay_time": created_s + 50,
+                "transaction_id": "t",
+                "payment_method": 1,
+            },
+            "price_info": {
+                "product_price": 1300,
+                "order_price": "1250",
+                "freight": 0,
+                "discounted_price": 50,
+                "is_discounted": True,
+                "merchant_receieve_price": 1250,
+                "vip_discounted_price": 1,
+            },
             "delivery_info": {"address_info": {"user_name": "王五", "tel_number": "138****0001"}},
             "ext_info": {"order_scene": 2, "live_id": "lv1", "customer_notes": "电话13900000000"},
         },
-        "aftersale_detail": {"on_aftersale_order_cnt": 0}}
+        "aftersale_detail": {"on_aftersale_order_cnt": 0},
+    }
     return base | also
 
 
 def orders(platform, *found):
-    platform.post(LIST, json={"errcode": 0, "has_more": False, "next_key": "",
-                              "order_id_list": [one["order_id"] for one in found]})
+    platform.post(
+        LIST,
+        json={
+            "errcode": 0,
+            "has_more": False,
+            "next_key": "",
+            "order_id_list": [one["order_id"] for one in found],
+        },
+    )
     for one in found:
-        platform.post(GET, json={"errcode": 0, "order": one},
-                      match=[json_params_matcher({"order_id": one["order_id"]})])
+        platform.post(
+            GET,
+            json={"errcode": 0, "order": one},
+            match=[json_params_matcher({"order_id": one["order_id"]})],
+        )
 
 
 def seconds(moment):
@@ -144,7 +210,11 @@ def test_an_order_lands_in_fen_on_the_day_it_was_made_without_the_buyer(weixin, 
     commit, rows = run("wechat_store", "order")
     [row] = rows[YESTERDAY]
     assert (row["order_id"], row["order_price"], row["order_scene"], row["live_id"]) == (
-        "3704612354559743232", 1250, 2, "lv1")
+        "3704612354559743232",
+        1250,
+        2,
+        "lv1",
+    )
     assert row["create_time"] == datetime(2026, 4, 12, 16, 10, tzinfo=UTC)
     assert row["pay_time"] is not None
     text = json.dumps(row, default=str, ensure_ascii=False)
@@ -152,7 +222,9 @@ def test_an_order_lands_in_fen_on_the_day_it_was_made_without_the_buyer(weixin, 
         assert personal not in text
     assert commit.unknown_fields == ()
     assert {(a.event_date, a.measure, a.value) for a in commit.arrivals} == {
-        (YESTERDAY, "orders", 1), (YESTERDAY, "order_price", 1250)}
+        (YESTERDAY, "orders", 1),
+        (YESTERDAY, "order_price", 1250),
+    }
 
 
 def test_an_unpaid_order_has_no_pay_time_and_is_not_counted(weixin, run):
@@ -179,8 +251,12 @@ def test_orders_follow_on_by_time_of_change_with_an_hour_of_overlap(weixin, run)
 def test_a_backfill_between_two_pulls_hides_no_change_from_the_second(weixin, run):
     orders(weixin)
     run("wechat_store", "order", as_of=AS_OF - timedelta(2))
-    run("wechat_store", "order", as_of=AS_OF - timedelta(hours=3),
-        window=(YESTERDAY - timedelta(9), YESTERDAY - timedelta(8)))
+    run(
+        "wechat_store",
+        "order",
+        as_of=AS_OF - timedelta(hours=3),
+        window=(YESTERDAY - timedelta(9), YESTERDAY - timedelta(8)),
+    )
     run("wechat_store", "order")
     asked = [json.loads(call.request.body) for call in weixin.calls if "/list/" in call.request.url]
     assert asked[-1]["update_time_range"]["start_time"] == seconds(AS_OF - timedelta(2)) - 3600
@@ -189,12 +265,14 @@ def test_a_backfill_between_two_pulls_hides_no_change_from_the_second(weixin, ru
 def test_no_window_of_change_exceeds_seven_days_and_none_leaves_a_gap(weixin, run):
     orders(weixin)
     run("wechat_store", "order")
-    ranges = [json.loads(c.request.body)["update_time_range"] for c in weixin.calls
-              if b"update_time_range" in (c.request.body or b"")]
+    ranges = [
+        json.loads(c.request.body)["update_time_range"]
+        for c in weixin.calls
+        if b"update_time_range" in (c.request.body or b"")
+    ]
     assert len(ranges) == 5  # thirty days
     assert all(r["end_time"] - r["start_time"] <= 7 * 86400 for r in ranges)
-    assert all(b["start_time"] == a["end_time"] + 1
-               for a, b in pairwise(ranges))
+    assert all(b["start_time"] == a["end_time"] + 1 for a, b in pairwise(ranges))
     assert ranges[-1]["end_time"] == seconds(AS_OF)
 
 
@@ -208,13 +286,17 @@ def test_a_backfill_asks_by_day_of_creation(weixin, run):
 
 def test_order_lists_are_paged_by_next_key(weixin, run):
     for key, ids, more in (("", ["1"], True), ("k", ["2"], False)):
-        weixin.post(LIST, json={"errcode": 0, "has_more": more, "next_key": "k",
-                                "order_id_list": ids},
-                    match=[json_params_matcher({"next_key": key, "page_size": 100},
-                                               strict_match=False)])
+        weixin.post(
+            LIST,
+            json={"errcode": 0, "has_more": more, "next_key": "k", "order_id_list": ids},
+            match=[json_params_matcher({"next_key": key, "page_size": 100}, strict_match=False)],
+        )
     for order_id in "12":
-        weixin.post(GET, json={"errcode": 0, "order": order(order_id)},
-                    match=[json_params_matcher({"order_id": order_id})])
+        weixin.post(
+            GET,
+            json={"errcode": 0, "order": order(order_id)},
+            match=[json_params_matcher({"order_id": order_id})],
+        )
     commit, _ = run("wechat_store", "order", window=(YESTERDAY, YESTERDAY))
     assert commit.rows == 2
 

@@ -15,13 +15,20 @@ TODAY, YESTERDAY = date(2026, 4, 14), date(2026, 4, 13)
 SECRET = "s3cr3t-of-the-app"
 ACCOUNTS = {
     "wecom": Account("wecom", "corp_main", BASE, "企业", {"corpid": "ww1"}, {"secret": SECRET}),
-    "wechat_oa": Account("wechat_oa", "oa_main", BASE, "公众号", {"appid": "wx1"},
-                         {"secret": SECRET}),
-    "wechat_store": Account("wechat_store", "shop_main", BASE, "小店", {"appid": "wx2"},
-                            {"secret": SECRET}),
-    "tencent_ads": Account("tencent_ads", "20001", BASE, "广告",
-                           {"client_id": "77", "account_id": "20001"},
-                           {"client_secret": SECRET, "refresh_token": "r3fresh"}),
+    "wechat_oa": Account(
+        "wechat_oa", "oa_main", BASE, "公众号", {"appid": "wx1"}, {"secret": SECRET}
+    ),
+    "wechat_store": Account(
+        "wechat_store", "shop_main", BASE, "小店", {"appid": "wx2"}, {"secret": SECRET}
+    ),
+    "tencent_ads": Account(
+        "tencent_ads",
+        "20001",
+        BASE,
+        "广告",
+        {"client_id": "77", "account_id": "20001"},
+        {"client_secret": SECRET, "refresh_token": "r3fresh"},
+    ),
 }
 
 

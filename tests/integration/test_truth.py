@@ -145,8 +145,8 @@ def test_a_day_that_still_moves_is_never_called_final(worlds):
     newest = (
         worlds[0]
         .execute(
-            "select max(period_start_date) from mart_kpi_daily where metric_id = 'platform_conversions' "
-            "and period = 'day' and is_final"
+            "select max(period_start_date) from mart_kpi_daily "
+            "where metric_id = 'platform_conversions' and period = 'day' and is_final"
         )
         .fetchone()[0]
     )

@@ -13,6 +13,7 @@ from .landed import FIRST, morning, timedelta
 
 WITHOUT_LOGIC = {
     "dim_channel",
+    "dim_metric",
     "dim_date",
     "int_ads_by_period",
     "int_business_days",
