@@ -136,8 +136,8 @@ class Session:
                 UnreachableError(
                     f"{self.vendor} cannot be reached ({_kind(failure)})",
                     where=f"{where} at {urlsplit(self.base_url).netloc}",
-                    action="check the address in the accounts file, the network and the proxy, then "
-                    "run the same command again",
+                    action="check the address in the accounts file, the network and the proxy, "
+                    "then run the same command again",
                 )
             ) from None
         if answer.status_code >= 400:
@@ -161,7 +161,8 @@ class Session:
         except (ValueError, TypeError):
             raise _Transient(
                 MalformedAnswerError(
-                    f"{self.vendor} sent an answer that is not a JSON object ({len(content)} bytes)",
+                    f"{self.vendor} sent an answer that is not a JSON object "
+                    f"({len(content)} bytes)",
                     where=where,
                     action="nothing of this pull was landed; run the same command again, "
                     "and if it stays, look for a proxy that changes answers",

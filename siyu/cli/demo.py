@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import click
 
+from siyu.calendar import SHANGHAI
 from siyu.cli import emit, json_option, reports_errors
 from siyu.settings import Settings
 
@@ -56,7 +57,7 @@ def demo(stay: bool, stop: bool, as_json: bool) -> None:
             click.echo(f"[{time.monotonic() - begun:5.0f} s] {text}")
 
     def report(result: object) -> None:
-        figures = collect(settings, result)
+        figures = collect(settings, result) | {"is_running": stay}
         emit(figures) if as_json else show(figures)
 
     if stay:
@@ -139,29 +140,42 @@ def show(figures: dict) -> None:
         out.print(
             f"[yellow]事故 incident[/] {incident['cause']} {where}: business days "
             f"{incident['first_date']} … {incident['last_date']}, opened "
-            f"{incident['opened_at']:%m-%d %H:%M} UTC, recovered "
-            f"{incident['recovered_at']:%m-%d %H:%M} UTC"
+            f"{incident['opened_at'].astimezone(SHANGHAI):%m-%d %H:%M}, recovered "
+            f"{incident['recovered_at'].astimezone(SHANGHAI):%m-%d %H:%M} (Shanghai)"
             if incident["recovered_at"]
             else f"[red]事故 incident[/] {incident['cause']} {where} is open"
         )
-    table = Table(title="五个指标 Five KPIs")
-    for heading in ("指标 KPI", "业务日 day", "值 value", "完整度 completeness", "定稿 final"):
-        table.add_column(heading, justify="right" if "value" in heading else "left")
-    for row in figures["kpis"]:
-        whole = "—" if row["completeness"] is None else f"{row['completeness']:.0%}"
+    days = sorted({str(row["period_start_date"])[:10] for row in figures["kpis"]}, reverse=True)
+    cells = {(row["metric_id"], str(row["period_start_date"])[:10]): row for row in figures["kpis"]}
+    names = {row["metric_id"]: row["name_zh"] for row in figures["kpis"]}
+    table = Table(title="五个指标 Five KPIs: 值 value, 完整度 completeness")
+    table.add_column("指标 KPI")
+    for day in days:
+        table.add_column(day, justify="right")
+    for metric_id in KPIS:
         table.add_row(
-            f"{row['name_zh']} {row['metric_id']}",
-            str(row["period_start_date"])[:10],
-            f"{row['value']:,.2f}".removesuffix(".00"),
-            whole,
-            "是 yes" if row["is_final"] else "否 no, still moves",
+            f"{names[metric_id]} {metric_id}", *(_cell(cells.get((metric_id, day))) for day in days)
         )
     out.print(table)
+    out.print("定稿 final: no mark · 仍会变 still moves: [yellow]≈[/] with how much of it is known")
     out.print("[bold]接着看 Where to look next[/]")
     out.print('  .venv/bin/siyu query "select * from mart_data_freshness"')
     out.print("  .venv/bin/siyu incidents         .venv/bin/siyu status")
-    out.print("  make up                          the same, left running with the Airflow UI")
-    out.print(
-        f"  Airflow {figures['airflow_url']}   robot wall {figures['sandbox_url']}/robot   "
-        "(while `make up` runs)"
-    )
+    if figures["is_running"]:
+        out.print(f"  Airflow      {figures['airflow_url']}")
+        out.print(f"  robot wall   {figures['sandbox_url']}/robot")
+        out.print(f"  export SIYU_SANDBOX_URL={figures['sandbox_url']}   to pull from the sandbox")
+    else:
+        out.print(
+            "  make up      the same, left running: Airflow UI and the robot's wall of alerts"
+        )
+
+
+def _cell(row: dict | None) -> str:
+    if row is None or row["value"] is None:
+        return "—"
+    value = f"{row['value']:,.2f}".removesuffix(".00")
+    if row["is_final"]:
+        return value
+    known = "?" if row["completeness"] is None else f"{row['completeness']:.0%}"
+    return f"[yellow]≈[/] {value} ({known})"
