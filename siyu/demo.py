@@ -13,7 +13,7 @@ from siyu.airflow_local import LocalAirflow
 from siyu.calendar import days
 from siyu.clock import cycle_of
 from siyu.errors import SiyuError
-from siyu.replay import add_fault, claim_home, replay, sandbox, set_clock
+from siyu.replay import add_fault, replay, sandbox, set_clock
 from siyu.settings import Settings
 
 FIRST, LAST = date(2026, 4, 13), date(2026, 5, 27)  # 45 business days, May Day in the middle
@@ -64,7 +64,6 @@ def run_demo(
         say("沙箱 Sandbox: a seeded WeCom, content and ads world behind real HTTP APIs")
         settings = stack.enter_context(sandbox(settings, size="demo", seed=7, first=FIRST))
         report.sandbox_url = settings.sandbox_url
-        claim_home(settings)
         add_fault(settings.sandbox_url, FREEZE)
         report.seconds["sandbox"] = time.monotonic() - started
 

@@ -38,7 +38,7 @@ def replay(
         raise UsageError(
             f"The window {first} … {last} is empty", action="let --from be before --to"
         )
-    claim_home(settings)
+    claim_home(settings, served_world(settings.sandbox_url))
     for day in days(first, last):
         as_of = cycle_of(day)
         set_clock(settings.sandbox_url, as_of)
@@ -50,18 +50,20 @@ def replay(
         )
 
 
-def claim_home(settings: Settings) -> None:
+def served_world(url: str) -> dict:
+    """Size and seed of the world that a sandbox serves."""
+    world = requests.get(url.rstrip("/") + "/_sandbox/health", timeout=10).json()["world"]
+    return {key: world[key] for key in ("size", "seed")}
+
+
+def claim_home(settings: Settings, world: dict) -> None:
     """Refuse to mix two worlds in one home: their people and days would join."""
-    world = requests.get(settings.sandbox_url.rstrip("/") + "/_sandbox/health", timeout=10).json()[
-        "world"
-    ]
-    world = {key: world[key] for key in ("size", "seed")}
     mark = settings.work("world.json")
     if not mark.exists():
         mark.write_text(json.dumps(world))
     elif (held := json.loads(mark.read_text())) != world:
         raise UsageError(
-            f"This home holds the world {held}, the sandbox serves {world}",
+            f"This home holds the world {held}, not {world}",
             where=str(settings.root),
             action="set SIYU_HOME to another folder, or `make clean`",
         )
@@ -99,6 +101,7 @@ def sandbox(settings: Settings, *, size: str, seed: int, first: date) -> Iterato
         return
     from sandbox.server import start
 
+    claim_home(settings, {"size": size, "seed": seed})
     server = start(size=size, seed=seed, port=0, state_dir=settings.root / "sandbox")
     try:
         clock = {"now": cycle_of(first).isoformat(), "force": True}

@@ -70,15 +70,15 @@ class Services:
 
     def start(self, service: str) -> None:
         command = [self.local(part) for part in COMPOSE["services"][service]["command"]]
-        log = (self.folder / f"{service}.log").open("wb")
-        self.processes[service] = subprocess.Popen(
-            command,
-            env=self.environment(service),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            start_new_session=True,
-        )
+        with (self.folder / f"{service}.log").open("wb") as log:
+            self.processes[service] = subprocess.Popen(
+                command,
+                env=self.environment(service),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                start_new_session=True,
+            )
 
     def run(self, service: str) -> None:
         self.start(service)

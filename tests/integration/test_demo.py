@@ -34,14 +34,15 @@ class Demo:
         self.environment = {
             k: v for k, v in os.environ.items() if not k.startswith(("SIYU", "AIRFLOW"))
         } | {"SIYU_HOME": str(home)}
-        self.process = subprocess.Popen(
-            [*SIYU, "demo", "--stay", "--json"],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=(home.parent / "demo.log").open("wb"),
-            text=True,
-            start_new_session=True,
-        )
+        with (home.parent / "demo.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [*SIYU, "demo", "--stay", "--json"],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
         line = self.process.stdout.readline()
         assert line, (home.parent / "demo.log").read_text()[-3000:]
         self.report = json.loads(line)
@@ -60,7 +61,8 @@ class Demo:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
         try:
-            assert self.process.wait(60) == 0
+            self.process.communicate(timeout=60)
+            assert self.process.returncode == 0
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)

@@ -30,27 +30,31 @@ REPLAY = [
 
 def start(home: Path, *extra: str) -> subprocess.Popen:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("SIYU")}
-    log = (home.parent / f"{home.name}.log").open("ab")
-    return subprocess.Popen(
-        [*REPLAY, *extra],
-        env=clean | {"SIYU_HOME": str(home)},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        start_new_session=True,
-    )
+    with log_of(home).open("ab") as log:
+        return subprocess.Popen(
+            [*REPLAY, *extra],
+            env=clean | {"SIYU_HOME": str(home)},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def log_of(home: Path) -> Path:
+    return home.parent / f"{home.name}.log"
 
 
 def run(home: Path, *extra: str) -> list[dict]:
     process = start(home, *extra)
     out, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, (home.parent / f"{home.name}.log").read_text()[-3000:]
+    assert process.returncode == 0, log_of(home).read_text()[-3000:]
     return [json.loads(line) for line in out.splitlines()]
 
 
 def kill(process: subprocess.Popen) -> None:
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
 
 
 def marts(home: Path) -> dict[str, list[tuple]]:
