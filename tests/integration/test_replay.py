@@ -6,13 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
 
-FIRST, LAST = "2026-03-25", "2026-04-05"
+FIRST, LAST = "2026-03-25", "2026-03-31"
 REPLAY = [
     sys.executable,
     "-m",
@@ -91,9 +90,7 @@ def clean(tmp_path_factory):
 def test_each_day_prints_the_documented_line(clean):
     _, lines = clean
 
-    assert [line["date"] for line in lines] == [
-        str(date(2026, 3, 25 + n) if n < 7 else date(2026, 4, n - 6)) for n in range(12)
-    ]
+    assert [line["date"] for line in lines] == [f"2026-03-{day}" for day in range(25, 32)]
     for line in lines:
         assert {
             "date",
@@ -162,14 +159,22 @@ def test_another_world_is_refused_in_the_same_home(clean):
 MOMENTS = {
     "in the first pull": lambda home: any((home / "landing").rglob("*.parquet")),
     "in a later pull": lambda home: (
-        len(list((home / "landing" / "_manifest").rglob("*.json"))) > 40
+        len(list((home / "landing" / "_manifest").rglob("*.json"))) > 30
     ),
     "in the build": lambda home: (home / "work" / "warehouse.duckdb").exists(),
     "in the publish": lambda home: any((home / "published").glob(".*")),
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("in the first pull", marks=pytest.mark.slow),
+        "in a later pull",
+        "in the build",
+        pytest.param("in the publish", marks=pytest.mark.slow),
+    ],
+)
 def test_a_replay_killed_and_run_again_ends_as_if_it_never_stopped(clean, tmp_path, moment):
     home = tmp_path / "home"
     process = start(home)
