@@ -10,12 +10,25 @@ DAILY_CYCLE_AT = time(10, 30)  # after the last daily source is ready (10:00)
 
 
 def now(settings: Settings, as_of: str | None = None) -> datetime:
-    """The moment given, else the sandbox's virtual clock when one is used, else the wall clock."""
+    """The moment given, else the sandbox's virtual clock when one is used, else the wall clock.
+
+    A home that a sandbox filled stands still at its newest pull while no sandbox is named.
+    """
     if as_of:
         return parse_moment(as_of)
     if settings.sandbox_url:
         return sandbox_now(settings.sandbox_url)
+    if settings.work("world.json").exists():
+        # a home of the sandbox's world, read without it: there, it is as late as the last pull
+        return _newest_pull(settings) or datetime.now(UTC)
     return datetime.now(UTC)
+
+
+def _newest_pull(settings: Settings) -> datetime | None:
+    from extractors.core.manifest import Manifest
+
+    commits = Manifest(settings.landing_address).commits()
+    return max((commit.pulled_at for commit in commits), default=None)
 
 
 def sandbox_now(url: str) -> datetime:

@@ -61,7 +61,7 @@ MARTS = (
         may_be_empty=True,
     ),
     Table("marts", "mart_channel_roi", ("report_date", "channel_id"), ("completeness",)),
-    Table("marts", "mart_data_freshness", ("source", "account", "stream", "channel_id")),
+    Table("marts", "mart_data_freshness", ("source", "account", "stream", "measure", "channel_id")),
     # nothing is learnt in the first days
     Table(
         "marts",

@@ -1,11 +1,11 @@
 """`siyu build` and `siyu query`: build the warehouse, read what is published."""
 
-from datetime import UTC, datetime
+import sys
 
 import click
 
-from siyu.calendar import parse_moment
 from siyu.cli import emit, json_option, reports_errors
+from siyu.clock import now
 from siyu.settings import Settings
 
 
@@ -29,14 +29,14 @@ def build(
     """  # noqa: D301 - click wants the backspace character itself
     from siyu.warehouse import build as build_warehouse
 
-    moment = parse_moment(as_of) if as_of else datetime.now(UTC)
+    settings = Settings()
     result = build_warehouse(
-        Settings(),
-        as_of=moment,
+        settings,
+        as_of=now(settings, as_of),
         select=select,
         full_refresh=full_refresh,
         with_tests=with_tests,
-        on_progress=None if as_json else _show,
+        on_progress=_show if sys.stdout.isatty() and not as_json else None,
     )
     if as_json:
         emit(

@@ -33,7 +33,7 @@ KPIS = ("dau", "new_customers", "gmv", "ad_cost", "platform_conversions")
 @json_option
 @reports_errors
 def demo(stay: bool, stop: bool, as_json: bool) -> None:
-    r"""Run the main job on embedded defaults and print a short report.
+    """Run the main job on embedded defaults and print a short report.
 
     45 business days of a seeded world: 44 on the fast path, the newest through a real Airflow.
     One channel freezes for four days on the way. State lands in SIYU_HOME (./var).
@@ -42,7 +42,7 @@ def demo(stay: bool, stop: bool, as_json: bool) -> None:
     Example:
       siyu demo            runs, reports, ends
       siyu demo --stay     the same, left running with the Airflow UI
-    """
+    """  # noqa: D301 - click wants the backspace character itself
     from siyu import demo as engine
 
     settings = Settings()

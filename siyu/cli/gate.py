@@ -29,7 +29,7 @@ def gate(
     docs: bool,
     as_json: bool,
 ) -> None:
-    r"""Judge data: GATES are landing, freshness, fact, mart; none means landing and freshness.
+    """Judge data: GATES are landing, freshness, fact, mart; none means landing and freshness.
 
     Exits with 1 when a verdict failed, so that a script can stop there.
 
@@ -39,9 +39,12 @@ def gate(
       siyu gate freshness --as-of 2026-04-13T10:30+08:00 --source page_events
       siyu gate fact mart --json
       siyu gate --docs
-    """
+    """  # noqa: D301 - click wants the backspace character itself
+    from extractors.registry import select_streams
     from siyu.clock import now
 
+    if source not in (None, "siyu"):  # siyu: the checker's own
+        select_streams(source)
     settings = Settings()
     moment = now(settings, as_of)
     verdicts = [
@@ -115,7 +118,7 @@ def newest_commits(commits: list) -> list:
 @json_option
 @reports_errors
 def publish(as_of: str | None, rollback: str | None, as_list: bool, as_json: bool) -> None:
-    r"""Publish the built marts as one whole snapshot, unless a gate forbids it.
+    """Publish the built marts as one whole snapshot, unless a gate forbids it.
 
     Exits with 1 when the publish is held; readers then keep the snapshot before.
 
@@ -125,7 +128,7 @@ def publish(as_of: str | None, rollback: str | None, as_list: bool, as_json: boo
       siyu publish --list
       siyu publish --rollback
       siyu publish --rollback marts-20260414T023000Z
-    """
+    """  # noqa: D301 - click wants the backspace character itself
     from expectations import publishing
     from siyu.clock import now
 

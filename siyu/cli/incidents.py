@@ -23,17 +23,20 @@ from siyu.settings import Settings
 def incidents(
     only_open: bool, source: str | None, as_of: str | None, with_notify: bool, as_json: bool
 ) -> None:
-    r"""Show incidents: cause, scope, business days, since when, and how to repair them.
+    """Show incidents: cause, scope, business days, since when, and how to repair them.
 
     \b
     Example:
       siyu incidents --open
       siyu incidents --as-of 2026-04-13T10:30+08:00 --json | jq '.incidents[].cause'
       siyu incidents --notify
-    """
+    """  # noqa: D301 - click wants the backspace character itself
     from expectations import alerts, incident_log
+    from extractors.registry import select_streams
     from siyu.clock import now
 
+    if source not in (None, "siyu"):  # siyu: the checker's own
+        select_streams(source)
     settings = Settings()
     moment = now(settings, as_of)
     delivery = alerts.deliver(settings, moment) if with_notify else None
@@ -110,7 +113,7 @@ def _print(found: list) -> None:
 @json_option
 @reports_errors
 def repair(incident: str, as_of: str | None, dry_run: bool, as_json: bool) -> None:
-    r"""Pull the exact windows of INCIDENT again, judge, rebuild what they touch, and publish.
+    """Pull the exact windows of INCIDENT again, judge, rebuild what they touch, and publish.
 
     Exits with 1 when the incident is still open afterwards.
 
@@ -118,7 +121,7 @@ def repair(incident: str, as_of: str | None, dry_run: bool, as_json: bool) -> No
     Example:
       siyu repair inc-0f3a9c21be --dry-run
       siyu repair inc-0f3a9c21be
-    """
+    """  # noqa: D301 - click wants the backspace character itself
     from expectations import repair as repairs
     from siyu.clock import now
 

@@ -41,7 +41,7 @@ from siyu.settings import Settings
 def replay(
     first: str, last: str, build: str, seed: int, world: str, faults: tuple[str, ...], as_json: bool
 ) -> None:
-    r"""Run the daily cycle for each business day of a window.
+    """Run the daily cycle for each business day of a window.
 
     Uses the sandbox at SIYU_SANDBOX_URL, or starts one for the time of the replay. Data lands in
     SIYU_HOME. A replay that was interrupted goes on where it stopped.
@@ -50,7 +50,7 @@ def replay(
     Example:
       siyu replay --from 2026-04-13 --to 2026-05-27
       siyu replay --from 2026-04-13 --to 2026-05-27 --json | jq .opened
-    """
+    """  # noqa: D301 - click wants the backspace character itself
     from siyu import replay as engine
 
     start, end = parse_date(first), parse_date(last)

@@ -1,7 +1,11 @@
 """`siyu status`: one look at what is landed, late, open and published."""
 
+import sys
+from datetime import datetime
+
 import click
 
+from siyu.calendar import SHANGHAI
 from siyu.cli import emit, json_option, reports_errors
 from siyu.settings import Settings
 
@@ -11,13 +15,13 @@ from siyu.settings import Settings
 @json_option
 @reports_errors
 def status(as_of: str | None, as_json: bool) -> None:
-    r"""Show the newest landed day of every stream, open incidents and the published snapshot.
+    """Show the newest landed day of every stream, open incidents and the published snapshot.
 
     \b
     Example:
       siyu status
       siyu status --json | jq .incidents
-    """
+    """  # noqa: D301 - click wants the backspace character itself
     from expectations import incidents, published_as_of
     from extractors.core.manifest import Manifest
     from siyu.clock import now
@@ -42,8 +46,8 @@ def status(as_of: str | None, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    out = Console(highlight=False)
-    out.print(f"状态 Status as of {moment.isoformat()}   home {settings.root}")
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    out.print(f"状态 Status as of {shanghai(moment)}   home {settings.root}")
     if not streams:
         out.print("nothing landed yet: `siyu pull`, or `make demo` to see it work")
     table = Table()
@@ -52,7 +56,7 @@ def status(as_of: str | None, as_json: bool) -> None:
         "账号 account",
         "数据流 stream",
         "最新业务日 newest day",
-        "拉取于 pulled at (UTC)",
+        "拉取于 pulled at (Shanghai)",
         "行 rows",
     ):
         table.add_column(heading)
@@ -62,7 +66,7 @@ def status(as_of: str | None, as_json: bool) -> None:
             row["account"],
             row["stream"],
             row["newest_event_date"],
-            row["pulled_at"][:16],
+            shanghai(row["pulled_at"]),
             f"{row['rows']:,}",
         )
     if streams:
@@ -77,7 +81,14 @@ def status(as_of: str | None, as_json: bool) -> None:
         )
     if not opened:
         out.print("[green]无未恢复事故 no open incident[/]")
-    out.print(f"已发布 published: {snapshot.isoformat() if snapshot else 'nothing yet'}")
+    out.print(f"已发布 published: {shanghai(snapshot) if snapshot else 'nothing yet'}")
+    if snapshot and (behind := (moment - snapshot).days) >= 1:
+        out.print(f"[red]已发布数据落后 {behind} 天[/] published numbers are {behind} days behind")
+
+
+def shanghai(moment: datetime) -> str:
+    """A moment as people here read it."""
+    return f"{moment.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
 
 
 def newest_days(commits: list) -> list[dict]:
@@ -93,7 +104,7 @@ def newest_days(commits: list) -> list[dict]:
             "account": c.account,
             "stream": c.stream,
             "newest_event_date": str(max(c.covered_dates, default="—")),
-            "pulled_at": str(c.pulled_at),
+            "pulled_at": c.pulled_at,
             "rows": c.rows,
         }
         for _, c in sorted(newest.items())

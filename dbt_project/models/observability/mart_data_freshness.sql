@@ -1,5 +1,5 @@
--- Grain: one row per source, account, stream and channel ('' = the stream has none), judged on the
--- business day of the data, never on the time of the load, by the stream's first tracked measure.
+-- Grain: one row per source, account, stream, measure and channel ('' = the stream has none), judged
+-- on the business day of the data, never on the time of the load.
 {{ config(schema='marts', contract={'enforced': true}) }}
 
 with newest_per_day as (
@@ -7,6 +7,7 @@ with newest_per_day as (
         arrivals.source,
         arrivals.stream,
         arrivals.account,
+        arrivals.measure,
         case
             when not streams.has_channels then ''
             when arrivals.channel = '' then 'organic'
@@ -19,7 +20,6 @@ with newest_per_day as (
         on
             arrivals.source = streams.source
             and arrivals.stream = streams.stream
-            and arrivals.measure = streams.primary_measure
     left join {{ ref('dim_channel') }} as sites on arrivals.channel = sites.site_set
     left join {{ ref('dim_channel') }} as names on arrivals.channel = names.channel_id
     group by all
@@ -30,6 +30,7 @@ series as (
         source,
         stream,
         account,
+        measure,
         channel_id,
         max(event_date) filter (where known_value > 0) as newest_event_date
     from newest_per_day
@@ -39,20 +40,18 @@ series as (
 account_days as (
     select
         days.*,
+        input_days.measure,
         input_days.channel_id,
         case
             when days.delay_days is null or input_days.completeness is null then 0
             else input_days.completeness
         end as completeness
     from {{ ref('int_account_days') }} as days
-    inner join {{ ref('stg_manifest__streams') }} as streams
-        on days.source = streams.source and days.stream = streams.stream
     inner join {{ ref('int_input_days') }} as input_days
         on
             days.source = input_days.source
             and days.stream = input_days.stream
             and days.event_date = input_days.event_date
-            and streams.primary_measure = input_days.measure
 ),
 
 judged as (
@@ -60,6 +59,7 @@ judged as (
         series.source,
         series.account,
         series.stream,
+        series.measure,
         series.channel_id,
         series.newest_event_date,
         -- complete: almost everything known, and this account's channel brought something since
@@ -76,16 +76,19 @@ judged as (
             series.source = account_days.source
             and series.stream = account_days.stream
             and series.account = account_days.account
+            and series.measure = account_days.measure
             and case when series.channel_id = '' then 'all' else series.channel_id end
             = account_days.channel_id
     group by
-        series.source, series.account, series.stream, series.channel_id, series.newest_event_date
+        series.source, series.account, series.stream, series.measure, series.channel_id,
+        series.newest_event_date
 )
 
 select
     judged.source,
     judged.account,
     judged.stream,
+    judged.measure,
     judged.channel_id,
     judged.newest_event_date,
     judged.newest_complete_date,

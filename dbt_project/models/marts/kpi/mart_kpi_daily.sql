@@ -25,7 +25,8 @@ spine as (
         days.period_start_date,
         dimension_values.dimension,
         dimension_values.dimension_value,
-        bool_or(metric_days.is_covered) as is_covered,
+        -- a week of which some days are unknown is unknown: its ratio would divide different days
+        bool_and(metric_days.is_covered) as is_covered,
         -- days of the period that are not over yet are neither final nor complete
         case any_value(days.period)
             when 'day' then 1
