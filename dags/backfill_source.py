@@ -40,7 +40,6 @@ def backfill_source():
     @task(doc_md="One pull a stream and account, in the largest windows the source allows.")
     def pull_window(params: dict) -> int:
         from extractors.core.pull import backfill
-
         from siyu.calendar import parse_date
         from siyu.clock import now
         from siyu.settings import Settings

@@ -101,9 +101,8 @@ def run_cycle(
     on_progress: Progress = lambda text: None,
 ) -> CycleResult:
     """Run one daily cycle as of `as_of`; a rerun at the same moment changes nothing for readers."""
-    from extractors.core.pull import pull_all
-
     from expectations import freshness_gate, incidents, landing_gate, notify
+    from extractors.core.pull import pull_all
 
     result = CycleResult(day_of(as_of), as_of)
     on_progress("pull")

@@ -64,7 +64,6 @@ def land_and_check(group: str, sources: list[str]) -> None:
     @task(doc_md="Which accounts and streams of this group are configured.")
     def find_due() -> list[dict]:
         from extractors.core.pull import due_streams
-
         from siyu.accounts import load_accounts
         from siyu.settings import Settings
 
@@ -81,8 +80,8 @@ def land_and_check(group: str, sources: list[str]) -> None:
     )
     def land(due: dict, params: dict) -> str | None:
         from airflow.sdk import get_current_context
-        from extractors.core.pull import pull
 
+        from extractors.core.pull import pull
         from extractors.registry import get_stream
         from siyu.accounts import load_accounts, select
         from siyu.clock import now

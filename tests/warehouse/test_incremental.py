@@ -151,7 +151,12 @@ build(Settings(home=sys.argv[1], landing=sys.argv[2]), as_of=datetime.fromisofor
 
 
 @pytest.mark.parametrize(
-    "node", ["int_customer_relations", "fct_conversion", "int_engagement_by_period"]
+    "node",
+    [
+        pytest.param("int_customer_relations", marks=pytest.mark.slow),
+        "fct_conversion",
+        pytest.param("int_engagement_by_period", marks=pytest.mark.slow),
+    ],
 )
 def test_a_build_killed_half_way_is_redone_by_the_next(home, landed, clean, node):
     moment = morning(FIRST + timedelta(9)).isoformat()
