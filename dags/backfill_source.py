@@ -1,8 +1,9 @@
 """补数 · pull a window of one source again and rebuild what it touches.
 
-**When** by hand: "Trigger" asks for source, stream, account and the window.
-**Does** the same as `siyu backfill --source … --from … --to …` followed by `siyu build`. The newest
-pull of a business day replaces it whole for readers; nothing landed is overwritten.
+- **When** by hand: "Trigger" asks for source, stream, account and the window.
+- **Does** the same as `siyu backfill --source … --from … --to …` followed by `siyu build`,
+`siyu gate fact mart` and `siyu publish`. The newest pull of a business day replaces it whole for
+readers; nothing landed is overwritten.
 """
 
 from airflow.sdk import Param, dag, task

@@ -1,8 +1,8 @@
 """到点构建 · start `build_warehouse` at 12:00 when a source is still missing.
 
-**Why** numbers that are flagged incomplete are worth more at noon than no numbers; the marts say
+- **Why** numbers that are flagged incomplete are worth more at noon than no numbers; the marts say
 what is missing, and `watch_freshness` has told on-call already.
-**Does** nothing when a build finished since 00:00 of the day.
+- **Does** nothing when a build finished since 00:00 of the day.
 """
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator

@@ -1,12 +1,14 @@
 """数仓构建与发布 · model what landed, judge it, publish or hold.
 
-**When** as soon as the day's partitions of all four extract DAGs are in; `build_at_deadline` starts
+- **When** as soon as the day's partitions of all four extract DAGs are in; `build_at_deadline`
+  starts
 it without them at 12:00 Asia/Shanghai.
-**Does** staging, dimensions and facts → fact gate → marts → mart gate → publish. Only the business
+- **Does** staging, dimensions and facts → fact gate → marts → mart gate → publish. Only the
+  business
 days that new pulls touched are rebuilt.
-**Held** a failed gate leaves yesterday's snapshot in place and says why; readers never see half a
+- **Held** a failed gate leaves yesterday's snapshot in place and says why; readers never see half a
 build.
-**Again** any run may be repeated; a build that was killed is redone by the next one.
+- **Again** any run may be repeated; a build that was killed is redone by the next one.
 Runbooks: `docs/oncall.md`.
 """
 

@@ -1,9 +1,10 @@
 """电商抽取 · WeChat Store orders.
 
-**When** daily at 01:00 Asia/Shanghai for the business day before (the partition).
-**Late** near real time; an order changes for weeks after it was made.
-**Again** a pull only adds files and the manifest decides what counts, so any run may be repeated.
-**Fails** one mapped task a stream and account; the log says what to do. Runbooks: `docs/oncall.md`.
+- **When** daily at 01:00 Asia/Shanghai for the business day before (the partition).
+- **Late** near real time; an order changes for weeks after it was made.
+- **Again** a pull only adds files and the manifest decides what counts, so any run may be repeated.
+- **Fails** one mapped task a stream and account; the log says what to do. Runbooks:
+  `docs/oncall.md`.
 """
 
 from airflow.sdk import CronPartitionTimetable, dag

@@ -1,10 +1,11 @@
 """内容抽取 · Official account articles and tracked page events.
 
-**When** daily at 08:30 Asia/Shanghai for the business day before (the partition).
-**Late** articles ready 08:00 the next day and cumulative for 30 days; leads,
+- **When** daily at 08:30 Asia/Shanghai for the business day before (the partition).
+- **Late** articles ready 08:00 the next day and cumulative for 30 days; leads,
 bookings and redemptions of pages arrive 3 to 5 days late.
-**Again** a pull only adds files and the manifest decides what counts, so any run may be repeated.
-**Fails** one mapped task a stream and account; the log says what to do. Runbooks: `docs/oncall.md`.
+- **Again** a pull only adds files and the manifest decides what counts, so any run may be repeated.
+- **Fails** one mapped task a stream and account; the log says what to do. Runbooks:
+  `docs/oncall.md`.
 """
 
 from airflow.sdk import CronPartitionTimetable, dag

@@ -1,9 +1,10 @@
 """企业微信抽取 · WeCom staff, customers, groups and their daily statistics.
 
-**When** daily at 06:30 Asia/Shanghai for the business day before (the partition).
-**Late** statistics ready 06:00 the next day; before that the keys are missing.
-**Again** a pull only adds files and the manifest decides what counts, so any run may be repeated.
-**Fails** one mapped task a stream and account; the log says what to do. Runbooks: `docs/oncall.md`.
+- **When** daily at 06:30 Asia/Shanghai for the business day before (the partition).
+- **Late** statistics ready 06:00 the next day; before that the keys are missing.
+- **Again** a pull only adds files and the manifest decides what counts, so any run may be repeated.
+- **Fails** one mapped task a stream and account; the log says what to do. Runbooks:
+  `docs/oncall.md`.
 """
 
 from airflow.sdk import CronPartitionTimetable, dag

@@ -1,10 +1,10 @@
 """数据新鲜度监控 · is every source as complete as it should be by now?
 
-**When** every 30 minutes, independent of every other DAG: it reads the manifest only, so it also
+- **When** every 30 minutes, independent of every other DAG: it reads the manifest only, so it also
 fires when extraction never ran.
-**Says** which source, account, channel and stream is late, since which business day, and why; one
+- **Says** which source, account, channel and stream is late, since which business day, and why; one
 message at opening, one at recovery.
-**On failure of this DAG itself** nobody is watching: treat it as urgent.
+- **On failure of this DAG itself** nobody is watching: treat it as urgent.
 Runbooks: `docs/oncall.md`.
 """
 

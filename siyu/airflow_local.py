@@ -1,7 +1,8 @@
 """A real Airflow on this machine, as plain processes: what `make demo` and `make up` run.
 
-SQLite metadata, LocalExecutor, everyone an admin, bound to 127.0.0.1: for one person's machine. In
-production use docker-compose.yml or your own Airflow (docs/deploy.md).
+SQLite metadata, LocalExecutor, everyone an admin; UI and API are bound to 127.0.0.1, Airflow's own
+log servers (which ask for a signed token) are not: for one person's machine. In production use
+docker-compose.yml or your own Airflow (docs/deploy.md).
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +39,7 @@ def airflow_environment(settings: Settings, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",  # 32 idle workers otherwise
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__DEFAULT_TIMEZONE": "Asia/Shanghai",
@@ -51,6 +53,8 @@ def airflow_environment(settings: Settings, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__FERNET_KEY": "",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
@@ -93,6 +97,7 @@ class LocalAirflow:
                 start_new_session=True,
             )
         self._wait_until_healthy(time.monotonic() + timeout_seconds)
+        self._end_leftover_runs()
         for name, description in POOLS.items():
             self.api(
                 "POST",
@@ -100,6 +105,13 @@ class LocalAirflow:
                 json={"name": name, "slots": 1, "description": description},
                 accept=(201, 409),
             )
+
+    def _end_leftover_runs(self) -> None:
+        # of a demo that was stopped: they would hold back every new run of their DAG
+        for state in ("queued", "running"):
+            for run in self.api("GET", f"dags/~/dagRuns?state={state}&limit=100")["dag_runs"]:
+                path = f"dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
+                self.api("PATCH", path, json={"state": "failed"}, accept=(200, 404))
 
     def stop(self) -> None:
         """Stop every component and its children; kill what does not go."""
@@ -139,6 +151,11 @@ class LocalAirflow:
             )
         return answer.json() if answer.content else {}
 
+    def set_paused(self, dag_ids: Iterable[str], *, is_paused: bool) -> None:
+        """Switch DAGs off or on."""
+        for dag_id in sorted(dag_ids):
+            self.api("PATCH", f"dags/{dag_id}", json={"is_paused": is_paused})
+
     def trigger(
         self, dag_id: str, *, partition_key: str | None = None, conf: dict | None = None
     ) -> str:
@@ -176,14 +193,16 @@ class LocalAirflow:
         run_id: str | None = None,
         *,
         other_than: frozenset[str] | set[str] = frozenset(),
-        timeout_seconds: float = 300,
+        patience_seconds: float = 300,
     ) -> dict:
         """Wait until a run ends and return it: the one named, or the newest that is not known yet.
 
+        A busy machine may take long: it gives up only when no task moved for `patience_seconds`.
+
         Raises:
-            SiyuError: the run failed, a task waits for its retry, or it did not end in time.
+            SiyuError: the run failed, a task waits for its retry, or nothing moves any more.
         """
-        deadline = time.monotonic() + timeout_seconds
+        deadline, seen = time.monotonic() + patience_seconds, None
         while True:
             runs = [
                 run
@@ -193,10 +212,12 @@ class LocalAirflow:
             if runs and runs[-1]["state"] == "success":
                 return runs[-1]
             if runs:
-                self._refuse_failure(dag_id, runs[-1])
+                states = self._refuse_failure(dag_id, runs[-1])
+                if states != seen:
+                    deadline, seen = time.monotonic() + patience_seconds, states
             self._check(deadline, f"a run of {dag_id}")
 
-    def _refuse_failure(self, dag_id: str, run: dict) -> None:
+    def _refuse_failure(self, dag_id: str, run: dict) -> dict[str, str]:
         # a task that waits minutes for its retry has failed as far as a person at the screen goes
         bad = ("failed", "up_for_retry", "upstream_failed")
         states = self.task_states(dag_id, run["dag_run_id"])
@@ -207,6 +228,7 @@ class LocalAirflow:
                 where=f"{dag_id} {run['dag_run_id']}",
                 action=f"read the task logs below {self.environment['AIRFLOW_HOME']}/logs",
             )
+        return states
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
         """State by task id; mapped instances as task[index]."""

@@ -57,6 +57,7 @@ def build(
         f"\r\033[K✓ {result.models} models and {result.tests} tests in "
         f"{result.seconds:.1f} s; rebuilt {days} ({result.reason})"
     )
+    click.echo("  readers see it after `siyu gate fact mart` and `siyu publish`")
 
 
 @click.command()

@@ -75,7 +75,8 @@ def backfill(
 ) -> None:
     """Pull a window again; the newest pull of a business day replaces it whole for readers.
 
-    Nothing landed is overwritten. Follow it with `siyu build`.
+    Nothing landed is overwritten. Follow it with `siyu build`, `siyu gate fact mart`
+    and `siyu publish`, so that readers see it.
 
     \b
     Example:

@@ -227,6 +227,7 @@ def test_it_ends_by_itself_and_leaves_no_process(tmp_path):
 
     assert sleeper.wait(20) == -signal.SIGINT
     assert waiter.wait(20) == 0
-    assert waiter.stdout.read() == "ended\n"
+    with waiter.stdout as said:
+        assert said.read() == "ended\n"
     assert time.monotonic() - begun < 30
     assert not (work / "demo.pid").exists()
