@@ -1,5 +1,6 @@
 """The daily cycle as a whole: repeated, interrupted, and with a channel that stops."""
 
+import contextlib
 import json
 import os
 import signal
@@ -52,7 +53,8 @@ def run(home: Path, *extra: str) -> list[dict]:
 
 
 def kill(process: subprocess.Popen) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
 
