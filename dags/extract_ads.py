@@ -25,7 +25,7 @@ from siyu.dag_tasks import AS_OF, DEFAULTS, TZ, land_and_check
     tags=["extract", "ads", "tier-1"],
 )
 def extract_ads():
-    land_and_check("ads", sources=["tencent_ads"])
+    land_and_check("ads")
 
 
 extract_ads()

@@ -23,7 +23,7 @@ from siyu.dag_tasks import AS_OF, DEFAULTS, TZ, land_and_check
     tags=["extract", "commerce", "tier-1"],
 )
 def extract_commerce():
-    land_and_check("commerce", sources=["wechat_store"])
+    land_and_check("commerce")
 
 
 extract_commerce()

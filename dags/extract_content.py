@@ -26,7 +26,7 @@ from siyu.dag_tasks import AS_OF, DEFAULTS, TZ, land_and_check
     tags=["extract", "content", "tier-1"],
 )
 def extract_content():
-    land_and_check("content", sources=["wechat_oa", "page_events"])
+    land_and_check("content")
 
 
 extract_content()

@@ -25,7 +25,7 @@ from siyu.dag_tasks import AS_OF, DEFAULTS, TZ, land_and_check
     tags=["extract", "wecom", "tier-1"],
 )
 def extract_wecom():
-    land_and_check("wecom", sources=["wecom"])
+    land_and_check("wecom")
 
 
 extract_wecom()

@@ -1,5 +1,10 @@
 """Every stream there is, by source and name. Importing this costs no HTTP client."""
 
+import importlib
+import pkgutil
+from types import ModuleType
+
+import extractors
 from extractors.core.stream import Stream
 from siyu.errors import UsageError
 
@@ -39,14 +44,23 @@ def select_streams(source: str | None = None, name: str | None = None) -> list[S
     return chosen
 
 
+def families() -> dict[str, str]:
+    """Source -> family (wecom, content, commerce, ads): which extract DAG pulls it."""
+    return {name: package.FAMILY for name, package in _packages().items()}
+
+
+def _packages() -> dict[str, ModuleType]:
+    """The vendor packages: every folder beside `core` that declares STREAMS."""
+    names = sorted(m.name for m in pkgutil.iter_modules(extractors.__path__) if m.ispkg)
+    return {name: importlib.import_module(f"extractors.{name}") for name in names if name != "core"}
+
+
 _CACHE: dict[tuple[str, str], Stream] = {}
 
 
 def _streams() -> dict[tuple[str, str], Stream]:
     if not _CACHE:
-        from extractors import page_events, tencent_ads, wechat_oa, wechat_store, wecom
-
-        for package in (page_events, tencent_ads, wechat_oa, wechat_store, wecom):
+        for package in _packages().values():
             for stream_class in package.STREAMS:
                 stream = stream_class()
                 _CACHE[stream.source, stream.name] = stream

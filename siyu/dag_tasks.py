@@ -58,20 +58,22 @@ def connection_extras(connection_id: str) -> dict:
         return {}
 
 
-def land_and_check(group: str, sources: list[str]) -> None:
+def land_and_check(group: str) -> None:
     """Tasks of an extract DAG: find what is due, land each stream, judge it, emit the day."""
 
     @task(doc_md="Which accounts and streams of this group are configured.")
     def find_due() -> list[dict]:
         from extractors.core.pull import due_streams
+        from extractors.registry import families
         from siyu.accounts import load_accounts
         from siyu.settings import Settings
 
+        family_of = families()
         accounts = load_accounts(Settings(), connection=connection_extras)
         return [
             {"source": account.source, "account": account.account, "stream": stream.name}
             for account, stream in due_streams(accounts)
-            if account.source in sources
+            if family_of[account.source] == group
         ]
 
     @task(

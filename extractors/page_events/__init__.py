@@ -2,4 +2,7 @@
 
 from extractors.page_events.events import PageEvent
 
+FAMILY = "content"
 STREAMS = (PageEvent,)
+# contract endpoint -> why no stream reads it
+NOT_EXTRACTED: dict[str, str] = {}

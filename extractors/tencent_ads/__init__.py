@@ -2,4 +2,7 @@
 
 from extractors.tencent_ads.reports import DailyReportReportingTime, DailyReportRequestTime
 
+FAMILY = "ads"
 STREAMS = (DailyReportRequestTime, DailyReportReportingTime)
+# contract endpoint -> why no stream reads it
+NOT_EXTRACTED: dict[str, str] = {}

@@ -2,4 +2,7 @@
 
 from extractors.wechat_oa.articles import ArticleTotalDetail
 
+FAMILY = "content"
 STREAMS = (ArticleTotalDetail,)
+# contract endpoint -> why no stream reads it
+NOT_EXTRACTED: dict[str, str] = {}

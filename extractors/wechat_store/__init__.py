@@ -2,4 +2,7 @@
 
 from extractors.wechat_store.orders import Order
 
+FAMILY = "commerce"
 STREAMS = (Order,)
+# contract endpoint -> why no stream reads it
+NOT_EXTRACTED: dict[str, str] = {}
