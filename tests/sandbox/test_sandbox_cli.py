@@ -55,7 +55,7 @@ def test_faults_are_added_listed_and_cleared(api, no_faults):
 
     assert added["released_at"] == "2026-03-16T12:00:00+08:00"
     assert "page_events/*/*/live_stream" in listed
-    wrong = run("fault", "add", "--source", "douyin", *args[2:], code=2)
+    wrong = run("fault", "add", "--source", "tiktok", *args[2:], code=2)
     assert "wechat_store" in wrong
     assert str(added["id"]) in run("fault", "clear", "--id", added["id"], "--url", api.url)
     assert "no faults" in run("fault", "list", "--url", api.url)

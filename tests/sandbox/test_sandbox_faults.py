@@ -116,10 +116,10 @@ def test_state_is_kept_and_another_world_is_refused(state_at, tmp_path):
     ("request_", "named"),
     [
         ({"kind": "melt", "source": "wecom"}, "freeze"),
-        ({"source": "oceanengine"}, "page_events"),
+        ({"source": "tiktok"}, "page_events"),
         ({"source": "tencent_ads", "account": "3"}, "20001, 20002"),
         ({"source": "wecom", "stream": "orders"}, "user_behavior"),
-        ({"source": "wecom", "channel": "organic"}, "tencent_ads, page_events"),
+        ({"source": "wecom", "channel": "organic"}, "page_events, tencent_ads"),
         ({"source": "tencent_ads", "channel": "SITE_SET_X"}, "SITE_SET_MOMENTS"),
         ({"source": "page_events", "channel": "tiktok"}, "live_stream"),
         ({"source": "wecom", "from": "yesterday"}, "YYYY-MM-DD"),

@@ -12,31 +12,11 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from sandbox.faults.registry import ACCOUNTS, STREAMS, WITH_CHANNELS
 from sandbox.parameters import CHANNEL_IDS, SITE_SETS
 from sandbox.timeline import HOUR_MS, iso, midnight_ms, number_of_date
 from siyu.errors import UsageError
 
-# source -> stream -> whether it can be cut by channel
-STREAMS = {
-    "wecom": {
-        "follow_user": False,
-        "customer": False,
-        "group_chat": False,
-        "user_behavior": False,
-        "group_statistic": False,
-    },
-    "wechat_oa": {"article_total_detail": False},
-    "wechat_store": {"order": False},
-    "tencent_ads": {"daily_report_request_time": True, "daily_report_reporting_time": True},
-    "page_events": {"page_event": True},
-}
-ACCOUNTS = {
-    "wecom": ("corp_main",),
-    "wechat_oa": ("oa_main",),
-    "wechat_store": ("shop_main",),
-    "tencent_ads": ("20001", "20002"),
-    "page_events": ("h5_main",),
-}
 KINDS = ("freeze",)
 NOON_MS = 12 * HOUR_MS
 
@@ -116,12 +96,12 @@ def make(number: int, request: dict, now_ms: int) -> Fault:
     if text["stream"]:
         _one_of(f"stream of {text['source']}", text["stream"], streams)
     if text["channel"]:
-        if not any(streams.values()):
+        if text["source"] not in WITH_CHANNELS:
             raise UsageError(
                 f"The streams of {text['source']} have no channels",
                 where=text["channel"],
                 action="leave --channel out, or choose a source that has them: "
-                "tencent_ads, page_events",
+                + ", ".join(WITH_CHANNELS),
             )
         text["channel"] = channel_of(text["source"], text["channel"])
     try:
