@@ -9,6 +9,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import orjson
@@ -85,6 +86,7 @@ class Session:
         *,
         verdict: Callable[[dict], int],
         params: Callable[[], dict] = dict,
+        headers: Callable[[], dict] = dict,
         body: dict | None = None,
         error: type[ApiError] = ApiError,
     ) -> dict:
@@ -95,6 +97,7 @@ class Session:
             path: below the base address; also the endpoint that permits are counted for.
             verdict: reads the vendor's code from an answer, 0 for yes.
             params: makes the query anew for each attempt (tokens, nonces).
+            headers: likewise, for vendors that want the token there.
             body: sent as raw UTF-8 JSON: some endpoints refuse escapes.
             error: class of the error when the vendor refuses.
 
@@ -103,10 +106,31 @@ class Session:
             UnreachableError: no answer, or only server errors, after all attempts.
             MalformedAnswerError: no JSON object, after all attempts.
         """
+        asked = (method, path, verdict, params, headers, body, error)
+        return self._patiently(path, self._once, *asked)
+
+    def download(
+        self,
+        path: str,
+        *,
+        verdict: Callable[[dict], int],
+        params: Callable[[], dict] = dict,
+        headers: Callable[[], dict] = dict,
+    ) -> bytes:
+        """GET a file; an answer that is a JSON object is the vendor's refusal.
+
+        Raises:
+            ApiError: the vendor refused.
+            UnreachableError: no answer, or only server errors, after all attempts.
+            MalformedAnswerError: a JSON object that says yes and is no file, or nothing at all.
+        """
+        return self._patiently(path, self._file, path, verdict, params, headers)
+
+    def _patiently(self, path: str, attempt: Callable, *arguments: object) -> Any:
         holds = 0
         while True:
             try:
-                return self._retrying(self._once, method, path, verdict, params, body, error)
+                return self._retrying(attempt, *arguments)
             except _Transient as transient:
                 raise transient.error from None
             except _Held as held:
@@ -121,15 +145,53 @@ class Session:
         path: str,
         verdict: Callable[[dict], int],
         params: Callable[[], dict],
+        headers: Callable[[], dict],
         body: dict | None,
         error: type[ApiError],
     ) -> dict:
+        content = self._content(method, path, params, headers, body)
+        where = f"{self.where} {path}"
+        parsed, code = self._verdict(content, verdict, where)
+        if code:
+            self._refuse(code, where, error)
+        return parsed
+
+    def _file(
+        self,
+        path: str,
+        verdict: Callable[[dict], int],
+        params: Callable[[], dict],
+        headers: Callable[[], dict],
+    ) -> bytes:
+        content = self._content("GET", path, params, headers, None)
+        if content and not content.lstrip().startswith(b"{"):
+            return content
+        where = f"{self.where} {path}"
+        _, code = self._verdict(content, verdict, where)
+        if code:
+            self._refuse(code, where, ApiError)
+        raise _Transient(
+            MalformedAnswerError(
+                f"{self.vendor} gave no file, and no error either",
+                where=where,
+                action="run the same command again; nothing of this pull was landed",
+            )
+        )
+
+    def _content(
+        self,
+        method: str,
+        path: str,
+        params: Callable[[], dict],
+        headers: Callable[[], dict],
+        body: dict | None,
+    ) -> bytes:
         self.limiter.acquire(self.app, path, self.rates)
         with self._count:
             self.requests += 1
         where = f"{self.where} {path}"
         try:
-            answer = self._pool.send(method, self.base_url + path, params(), body)
+            answer = self._pool.send(method, self.base_url + path, params(), body, headers())
             content = answer.content
         except requests.RequestException as failure:
             raise _Transient(
@@ -153,11 +215,16 @@ class Session:
                 if answer.status_code in (408, 429) or answer.status_code >= 500
                 else failed
             )
+        return content
+
+    def _verdict(
+        self, content: bytes, verdict: Callable[[dict], int], where: str
+    ) -> tuple[dict, int]:
         try:
             parsed = orjson.loads(content)
             if not isinstance(parsed, dict):
                 raise TypeError
-            code = verdict(parsed)
+            return parsed, verdict(parsed)
         except (ValueError, TypeError):
             raise _Transient(
                 MalformedAnswerError(
@@ -168,9 +235,6 @@ class Session:
                     "and if it stays, look for a proxy that changes answers",
                 )
             ) from None
-        if code:
-            self._refuse(code, where, error)
-        return parsed
 
     def _refuse(self, code: int, where: str, kind: type[ApiError]) -> None:
         refused = api_error(self.vendor, self.rules, code, where, kind)
@@ -203,12 +267,15 @@ class _Pool:
         self.proxies = requests.utils.get_environ_proxies(base_url)
         self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
 
-    def send(self, method: str, url: str, query: dict, body: dict | None) -> requests.Response:
+    def send(
+        self, method: str, url: str, query: dict, body: dict | None, headers: dict
+    ) -> requests.Response:
         request = requests.PreparedRequest()
         request.method, request.url = method, f"{url}?{urlencode(query)}" if query else url
         request.headers = CaseInsensitiveDict(
             {"User-Agent": "siyu", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
         )
+        request.headers.update(headers)
         if body is not None:
             request.body = orjson.dumps(body)
             request.headers["Content-Type"] = "application/json"

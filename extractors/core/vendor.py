@@ -1,7 +1,8 @@
 """A client that authorises calls with a token, and replaces the token once when it is refused."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from extractors.core.context import PullContext
 from extractors.core.errors import (
@@ -57,13 +58,27 @@ class TokenClient(ABC):
         self, method: str, path: str, *, query: dict | None = None, body: dict | None = None
     ) -> dict:
         """One authorised call; a refused token is replaced and the call repeated, once."""
+        return self._renewing(lambda token: self._call(token, method, path, query, body))
+
+    def download(self, path: str, query: dict) -> bytes:
+        """One authorised GET of a file, with the same one replacement of a refused token."""
+        return self._renewing(
+            lambda token: self.session.download(
+                path,
+                verdict=self.verdict,
+                params=lambda: {**query, **self.authorised(token)},
+                headers=lambda: self.headers(token),
+            )
+        )
+
+    def _renewing(self, ask: Callable[[str], Any]) -> Any:
         token = self.token()
         try:
-            return self._call(token, method, path, query, body)
+            return ask(token)
         except ApiError as error:
             if error.reaction != Reaction.REFRESH_TOKEN:
                 raise
-        return self._call(self.token(rejected=token), method, path, query, body)
+        return ask(self.token(rejected=token))
 
     def token(self, rejected: str | None = None) -> str:
         """The app's token; never the one that was just refused."""
@@ -91,6 +106,11 @@ class TokenClient(ABC):
         """The query parameters that carry the token, made anew for each attempt."""
         return {"access_token": token}
 
+    def headers(self, token: str) -> dict:
+        """The headers that carry the token, where a vendor wants it there."""
+        del token
+        return {}
+
     def _call(
         self, token: str, method: str, path: str, query: dict | None, body: dict | None
     ) -> dict:
@@ -100,6 +120,7 @@ class TokenClient(ABC):
             verdict=self.verdict,
             body=body,
             params=lambda: {**(query or {}), **self.authorised(token)},
+            headers=lambda: self.headers(token),
         )
 
 

@@ -4,6 +4,7 @@ import logging
 import pytest
 import requests
 import responses
+from responses.matchers import header_matcher
 from vendor_accounts import BASE, SECRET
 
 from extractors.core.errors import (
@@ -163,3 +164,30 @@ def test_errors_survive_a_process_boundary():
 def test_responses_is_the_only_network(session):
     with responses.RequestsMock(), pytest.raises(UnreachableError):
         call(session)
+
+
+def test_headers_are_made_anew_for_each_attempt(platform, session):
+    tokens = iter(("first", "second"))
+    platform.get(URL, json={"errcode": -1}, match=[header_matcher({"Access-Token": "first"})])
+    platform.get(URL, json={"errcode": 0}, match=[header_matcher({"Access-Token": "second"})])
+    assert call(session, headers=lambda: {"Access-Token": next(tokens)}) == {"errcode": 0}
+
+
+def test_a_file_comes_as_bytes_and_a_refusal_of_it_is_an_error(platform, session):
+    def file():
+        return session.download("/api", verdict=lambda a: int(a.get("errcode") or 0))
+
+    platform.get(URL, json={"errcode": -1})
+    platform.get(URL, body="日期,消耗\n".encode())
+    assert file().decode() == "日期,消耗\n"
+    platform.get(URL, json={"errcode": 40058})
+    with pytest.raises(ApiError, match="40058"):
+        file()
+
+
+def test_an_empty_file_is_asked_for_again_and_then_named(platform, session, clock):
+    for body in (b"", b"", b'{"errcode": 0}', b""):
+        platform.get(URL, body=body)
+    with pytest.raises(MalformedAnswerError, match="0 bytes"):
+        session.download("/api", verdict=lambda a: int(a.get("errcode") or 0))
+    assert len(clock.slept) == 3
