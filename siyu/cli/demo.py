@@ -157,7 +157,7 @@ def show(figures: dict) -> None:
             f"{names[metric_id]} {metric_id}", *(_cell(cells.get((metric_id, day))) for day in days)
         )
     out.print(table)
-    out.print("定稿 final: no mark · 仍会变 still moves: [yellow]≈[/] with how much of it is known")
+    out.print("定稿 final: no mark · 仍会变 still moves: [yellow]↻[/] with how much of it is known")
     out.print("[bold]接着看 Where to look next[/]")
     out.print('  .venv/bin/siyu query "select * from mart_data_freshness"')
     out.print("  .venv/bin/siyu incidents         .venv/bin/siyu status")
@@ -178,4 +178,4 @@ def _cell(row: dict | None) -> str:
     if row["is_final"]:
         return value
     known = "?" if row["completeness"] is None else f"{row['completeness']:.0%}"
-    return f"[yellow]≈[/] {value} ({known})"
+    return f"[yellow]↻[/] {value} ({known})"
