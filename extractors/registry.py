@@ -2,9 +2,9 @@
 
 import importlib
 import pkgutil
+from pathlib import Path
 from types import ModuleType
 
-import extractors
 from extractors.core.stream import Stream
 from siyu.errors import UsageError
 
@@ -51,7 +51,7 @@ def families() -> dict[str, str]:
 
 def _packages() -> dict[str, ModuleType]:
     """The vendor packages: every folder beside `core` that declares STREAMS."""
-    names = sorted(m.name for m in pkgutil.iter_modules(extractors.__path__) if m.ispkg)
+    names = sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.ispkg)
     return {name: importlib.import_module(f"extractors.{name}") for name in names if name != "core"}
 
 
