@@ -87,7 +87,7 @@ class Session:
         verdict: Callable[[dict], int],
         params: Callable[[], dict] = dict,
         headers: Callable[[], dict] = dict,
-        body: dict | None = None,
+        body: dict | bytes | None = None,
         error: type[ApiError] = ApiError,
     ) -> dict:
         """Ask until there is an answer.
@@ -98,7 +98,8 @@ class Session:
             verdict: reads the vendor's code from an answer, 0 for yes.
             params: makes the query anew for each attempt (tokens, nonces).
             headers: likewise, for vendors that want the token there.
-            body: sent as raw UTF-8 JSON: some endpoints refuse escapes.
+            body: sent as raw UTF-8 JSON: some endpoints refuse escapes; bytes are sent as they are,
+                as a form.
             error: class of the error when the vendor refuses.
 
         Raises:
@@ -146,7 +147,7 @@ class Session:
         verdict: Callable[[dict], int],
         params: Callable[[], dict],
         headers: Callable[[], dict],
-        body: dict | None,
+        body: dict | bytes | None,
         error: type[ApiError],
     ) -> dict:
         content = self._content(method, path, params, headers, body)
@@ -184,7 +185,7 @@ class Session:
         path: str,
         params: Callable[[], dict],
         headers: Callable[[], dict],
-        body: dict | None,
+        body: dict | bytes | None,
     ) -> bytes:
         self.limiter.acquire(self.app, path, self.rates)
         with self._count:
@@ -268,7 +269,7 @@ class _Pool:
         self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
 
     def send(
-        self, method: str, url: str, query: dict, body: dict | None, headers: dict
+        self, method: str, url: str, query: dict, body: dict | bytes | None, headers: dict
     ) -> requests.Response:
         request = requests.PreparedRequest()
         request.method, request.url = method, f"{url}?{urlencode(query)}" if query else url
@@ -277,8 +278,11 @@ class _Pool:
         )
         request.headers.update(headers)
         if body is not None:
-            request.body = orjson.dumps(body)
-            request.headers["Content-Type"] = "application/json"
+            is_form = isinstance(body, bytes)
+            request.body = body if is_form else orjson.dumps(body)
+            request.headers["Content-Type"] = (
+                "application/x-www-form-urlencoded" if is_form else "application/json"
+            )
             request.headers["Content-Length"] = str(len(request.body))
         return self.adapter.send(
             request, timeout=TIMEOUT_SECONDS, verify=self.verify, proxies=self.proxies

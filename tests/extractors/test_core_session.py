@@ -4,7 +4,7 @@ import logging
 import pytest
 import requests
 import responses
-from responses.matchers import header_matcher
+from responses.matchers import header_matcher, urlencoded_params_matcher
 from vendor_accounts import BASE, SECRET
 
 from extractors.core.errors import (
@@ -191,3 +191,13 @@ def test_an_empty_file_is_asked_for_again_and_then_named(platform, session, cloc
     with pytest.raises(MalformedAnswerError, match="0 bytes"):
         session.download("/api", verdict=lambda a: int(a.get("errcode") or 0))
     assert len(clock.slept) == 3
+
+
+def test_bytes_are_sent_as_a_form(platform, session):
+    asked = [
+        urlencoded_params_matcher({"grant_type": "refresh_token", "refresh_token": "a+b="}),
+        header_matcher({"Content-Type": "application/x-www-form-urlencoded"}),
+    ]
+    platform.post(URL, json={"errcode": 0}, match=asked)
+    form = b"grant_type=refresh_token&refresh_token=a%2Bb%3D"
+    assert session.call("POST", "/api", verdict=lambda a: a["errcode"], body=form) == {"errcode": 0}
