@@ -35,7 +35,7 @@ PRODUCTS = (
 CREATED, PAID, SHIPPED, COMPLETED, CANCELLED, REFUNDED = 10, 20, 30, 100, 250, 200
 ORDERS_PER_CUSTOMER_DAY = 52 / 5_000
 # order scene by channel: 1 other, 2 live room, 3 short video, 4 product share, 6 article card
-_SCENE = np.array([1, 3, 1, 6, 2, 3, 4, 1, 1])
+_SCENE = np.array([1, 3, 1, 1, 3, 1, 4, 6, 2, 3, 4, 1, 1])
 
 
 @dataclass
