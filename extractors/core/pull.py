@@ -16,6 +16,7 @@ from extractors.core.context import PullContext
 from extractors.core.errors import MalformedAnswerError
 from extractors.core.landing import Landing, schema_fingerprint
 from extractors.core.manifest import Arrival, Commit, Manifest
+from extractors.core.overrides import check_overrides, for_account, is_enabled
 from extractors.core.privacy import Privacy
 from extractors.core.ratelimit import RateLimiter
 from extractors.core.stream import Kind, Stream
@@ -55,13 +56,22 @@ def due_streams(
 ) -> list[tuple[Account, Stream]]:
     """Every (account, stream) of the given accounts, narrowed by source and stream name.
 
+    Streams carry what the account overrides; those it switches off are left out.
+
     Raises:
         UsageError: no stream has that name.
+        ConfigurationError: an account overrides what is not there or cannot be.
     """
     streams = select_streams(source, stream)
-    return [
-        (account, one) for account in accounts for one in streams if one.source == account.source
+    for account in accounts:
+        check_overrides(account)
+    pairs = [
+        (account, for_account(one, account))
+        for account in accounts
+        for one in streams
+        if one.source == account.source
     ]
+    return [(account, one) for account, one in pairs if is_enabled(one, account)]
 
 
 def pull(
@@ -91,6 +101,7 @@ def pull(
         SiyuError: the source, the account or the disk failed; nothing of this pull counts.
     """
     as_of = aware(as_of).replace(microsecond=0)
+    stream = for_account(stream, account)
     if window:
         check_window(stream, account, *window, as_of)
     manifest = Manifest(settings.landing_address)

@@ -89,6 +89,7 @@ class Session:
         headers: Callable[[], dict] = dict,
         body: dict | bytes | None = None,
         error: type[ApiError] = ApiError,
+        host: str = "",
     ) -> dict:
         """Ask until there is an answer.
 
@@ -101,13 +102,14 @@ class Session:
             body: sent as raw UTF-8 JSON: some endpoints refuse escapes; bytes are sent as they are,
                 as a form.
             error: class of the error when the vendor refuses.
+            host: another base address than the session's: the vendor's token server.
 
         Raises:
             ApiError: the vendor refused, with code, meaning and advice.
             UnreachableError: no answer, or only server errors, after all attempts.
             MalformedAnswerError: no JSON object, after all attempts.
         """
-        asked = (method, path, verdict, params, headers, body, error)
+        asked = (method, path, verdict, params, headers, body, error, host)
         return self._patiently(path, self._once, *asked)
 
     def download(
@@ -149,8 +151,9 @@ class Session:
         headers: Callable[[], dict],
         body: dict | bytes | None,
         error: type[ApiError],
+        host: str,
     ) -> dict:
-        content = self._content(method, path, params, headers, body)
+        content = self._content(method, path, params, headers, body, host)
         where = f"{self.where} {path}"
         parsed, code = self._verdict(content, verdict, where)
         if code:
@@ -186,19 +189,22 @@ class Session:
         params: Callable[[], dict],
         headers: Callable[[], dict],
         body: dict | bytes | None,
+        host: str = "",
     ) -> bytes:
         self.limiter.acquire(self.app, path, self.rates)
         with self._count:
             self.requests += 1
         where = f"{self.where} {path}"
+        base_url = host.rstrip("/") or self.base_url
+        pool = _pool(base_url) if host else self._pool
         try:
-            answer = self._pool.send(method, self.base_url + path, params(), body, headers())
+            answer = pool.send(method, base_url + path, params(), body, headers())
             content = answer.content
         except requests.RequestException as failure:
             raise _Transient(
                 UnreachableError(
                     f"{self.vendor} cannot be reached ({_kind(failure)})",
-                    where=f"{where} at {urlsplit(self.base_url).netloc}",
+                    where=f"{where} at {urlsplit(base_url).netloc}",
                     action="check the address in the accounts file, the network and the proxy, "
                     "then run the same command again",
                 )

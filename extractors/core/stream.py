@@ -58,6 +58,8 @@ class Stream(ABC):
         max_window_days: days that one call may span.
         history_days: how far back the source answers; None where it sets no limit in days.
         earliest: first day the source answers for; None where it names none.
+        endpoints: ids of the contract's entries that the stream reads, for `docs/sources.md`.
+        confidence: how sure the contract is of them (documented, sdk, observed, inferred).
         personal_columns: field -> what happens to it; fields that only exist on the wire too.
         known_fields: wire fields the contract knows and that are not landed (no `_extra`).
     """
@@ -66,6 +68,8 @@ class Stream(ABC):
     name: ClassVar[str]
     kind: ClassVar[Kind]
     endpoint: ClassVar[str]
+    endpoints: ClassVar[tuple[str, ...]] = ()
+    confidence: ClassVar[str] = "documented"
     schema: ClassVar[pa.Schema]
     primary_key: ClassVar[tuple[str, ...]]
     version_column: ClassVar[str | None] = None

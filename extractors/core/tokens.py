@@ -30,6 +30,7 @@ class Minted:
     token: str
     expires_in_seconds: float
     refresh_token: str | None = None
+    refresh_expires_in_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,11 @@ class TokenClient(ABC):
         del token
         return {}
 
+    def authorised_body(self, token: str, body: dict | bytes | None) -> dict | bytes | None:
+        """The body with the token in it, where a vendor wants it there."""
+        del token
+        return body
+
     def _call(
         self, token: str, method: str, path: str, query: dict | None, body: dict | None
     ) -> dict:
@@ -118,7 +123,7 @@ class TokenClient(ABC):
             method,
             path,
             verdict=self.verdict,
-            body=body,
+            body=self.authorised_body(token, body),
             params=lambda: {**(query or {}), **self.authorised(token)},
             headers=lambda: self.headers(token),
         )
@@ -136,19 +141,30 @@ def option(pull: PullContext, name: str) -> str:
     )
 
 
-def minted(vendor: str, answer: dict, *, life: str = "expires_in") -> Minted:
-    """The token of an answer.
+def minted(
+    vendor: str,
+    answer: dict,
+    *,
+    life: str = "expires_in",
+    token: str = "access_token",  # noqa: S107 - names of fields, not secrets
+    refresh: str = "refresh_token",
+    refresh_life: str = "refresh_token_expires_in",
+) -> Minted:
+    """The token of an answer, under the vendor's own field names.
 
     Raises:
         MalformedAnswerError: the answer says yes and gives none.
     """
-    token, seconds = answer.get("access_token"), answer.get(life) or 7200
-    if not token:
+    value, seconds = answer.get(token), answer.get(life) or 7200
+    if not value:
         raise MalformedAnswerError(
             f"{vendor} gave no access token, and no error either",
             action="run the same command again; if it stays, look for a proxy that changes answers",
         )
-    return Minted(str(token), float(seconds), answer.get("refresh_token") or None)
+    ends = answer.get(refresh_life)
+    return Minted(
+        str(value), float(seconds), answer.get(refresh) or None, float(ends) if ends else None
+    )
 
 
 def secret_refused(
