@@ -19,6 +19,7 @@ from expectations import gates, quality_log
 from expectations.files import sync_folder, write_atomically
 from expectations.incident_log import incidents
 from expectations.verdict import BLOCK, CAUSES_ZH, Verdict, scope_text
+from expectations.warehouse import WRITER_SECONDS
 from siyu.calendar import aware
 from siyu.errors import SiyuError, UsageError
 from siyu.settings import Settings
@@ -56,7 +57,7 @@ def publish(
     try:
         with FileLock(folder / ".publish.lock", timeout=600):
             _sweep(folder)
-            if reason := why_held(settings, as_of):
+            if reason := pinned(settings) or why_held(settings, as_of):
                 return _hold(settings, as_of, reason)
             on_step("checked")
             name = f"marts-{aware(as_of).astimezone(UTC).strftime(STAMP)}.duckdb"
@@ -133,14 +134,16 @@ def why_held(settings: Settings, as_of: datetime) -> str:
 def rollback(settings: Settings, name: str | None = None) -> PublishResult:
     """Show readers an earlier snapshot: the named one, or the one before what they see now.
 
+    It stays until `release`: a publish in between is held, else the next daily cycle would undo
+    what a person decided.
+
     Raises:
         UsageError: there is no such snapshot; the known ones are listed.
     """
     with FileLock(settings.published.parent / ".publish.lock", timeout=600):
         kept = snapshots(settings)
         if name is None:
-            shown = published_as_of(settings)
-            current = f"marts-{shown.strftime(STAMP)}.duckdb" if shown else ""
+            current = shown_snapshot(settings)
             earlier = [path for path in kept if path.name < current]
             chosen = earlier[-1] if earlier else None
         else:
@@ -151,8 +154,33 @@ def rollback(settings: Settings, name: str | None = None) -> PublishResult:
                 where=str(settings.published.parent / "snapshots"),
                 action="choose one of: " + (", ".join(p.name for p in kept) or "none"),
             )
+        # the pin first: killed in between, readers are held on what they have, and it says so
+        write_atomically(_pin(settings), json.dumps({"snapshot": chosen.name}) + "\n")
         _put(chosen, settings.published)
     return PublishResult(True, "", chosen.name)
+
+
+def release(settings: Settings) -> bool:
+    """Let publishes go on after a rollback; whether there was one."""
+    was_pinned = _pin(settings).exists()
+    _pin(settings).unlink(missing_ok=True)
+    return was_pinned
+
+
+def pinned(settings: Settings) -> str:
+    """Why publishes are held since a rollback, in Chinese and English; empty when they are not."""
+    if not _pin(settings).exists():
+        return ""
+    return (
+        f"已人工回滚到 {shown_snapshot(settings)}，用 `siyu publish --release` 恢复发布 · "
+        "rolled back by hand; `siyu publish --release` lets publishes go on"
+    )
+
+
+def shown_snapshot(settings: Settings) -> str:
+    """Name of the kept snapshot that readers see now; empty where there is none."""
+    shown = published_as_of(settings)
+    return f"marts-{shown.strftime(STAMP)}.duckdb" if shown else ""
 
 
 def snapshots(settings: Settings) -> list[Path]:
@@ -171,6 +199,10 @@ def published_as_of(settings: Settings) -> datetime | None:
             "select strftime(as_of_at, '%Y-%m-%dT%H:%M:%S') from siyu_snapshot"
         ).fetchone()[0]
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _pin(settings: Settings) -> Path:
+    return settings.published.parent / "pinned.json"
 
 
 def _reason(verdict: Verdict) -> str:
@@ -195,7 +227,7 @@ def _build(settings: Settings, path: Path, as_of: datetime) -> None:
 
     from siyu.warehouse import connect
 
-    with connect(settings, read_only=True) as connection:
+    with connect(settings, wait_seconds=WRITER_SECONDS) as connection:
         try:
             connection.execute(f"attach '{_quoted(path)}' as snapshot (read_write)")
             tables = connection.execute(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+# a build that has begun is waited for: "in use" says nothing about the data
+WRITER_SECONDS = 300
 TEXTS = {
     "has_rows": ("表为空", "the table is empty"),
     "key_is_unique": ("主键重复", "rows repeat the key"),
@@ -46,7 +48,7 @@ def rules_frame(settings: Settings, gate: str, as_of: datetime) -> "pd.DataFrame
     from siyu.warehouse import connect
 
     rows = []
-    with connect(settings, read_only=True) as connection:
+    with connect(settings, wait_seconds=WRITER_SECONDS) as connection:
         try:
             for table in FACTS if gate == "fact" else MARTS:
                 rows.append(_table_row(connection, table, as_of))

@@ -9,6 +9,8 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from functools import wraps
 from typing import Any
 
@@ -71,8 +73,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 
 def emit(value: Any) -> None:
-    """Print one JSON document on one line; dates and paths as text."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+    """Print one JSON document on one line; amounts as numbers, dates and paths as text."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> float | str:
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def main() -> None:

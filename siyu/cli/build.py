@@ -1,12 +1,19 @@
 """`siyu build` and `siyu query`: build the warehouse, read what is published."""
 
+import re
 import sys
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import click
 
 from siyu.cli import emit, json_option, reports_errors
 from siyu.clock import now
+from siyu.errors import UsageError
 from siyu.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @click.command()
@@ -60,7 +67,8 @@ def build(
     click.echo("  readers see it after `siyu gate fact mart` and `siyu publish`")
 
 
-@click.command()
+# a query may begin with a comment, which looks like an option
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("sql")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
@@ -74,19 +82,71 @@ def query(sql: str, as_json: bool, as_csv: bool) -> None:
       siyu query "select period_start_date, value, completeness from mart_kpi_daily
                   where metric_id = 'gmv' and period = 'day' and dimension = 'all'"
     """  # noqa: D301 - click wants the backspace character itself
-    import orjson
+    from siyu.warehouse import query_table
 
-    from siyu.warehouse import query as query_marts
-
-    frame = query_marts(Settings(), sql)
+    if as_csv and as_json:
+        raise UsageError("--json and --csv exclude each other", action="give one of them")
+    table = query_table(Settings(), sql)
     if as_csv:
+        import pandas as pd
+
+        # Arrow's own types: a count with gaps stays a whole number
+        frame = table.to_pandas(types_mapper=pd.ArrowDtype)
         click.echo(frame.to_csv(index=False), nl=False)
     elif as_json:
-        text = frame.to_json(orient="records", date_format="iso", force_ascii=False)
-        emit(orjson.loads(text))
+        emit(table.to_pylist())
     else:
-        click.echo(frame.to_string(index=False, na_rep="") if len(frame) else "(no rows)")
-        click.echo(f"{len(frame)} rows")
+        print_table(table)
+        for hint in () if table.num_rows else _unknown_metrics(sql):
+            click.secho(hint, fg="yellow", err=True)
+
+
+def _unknown_metrics(sql: str) -> list[str]:
+    """What to say of metric ids in a query without rows that no metric has."""
+    from siyu.warehouse import query_table
+
+    asked = re.findall(r"metric_id\s*(?:=|in\s*\()\s*'([^']+)'", sql, re.IGNORECASE)
+    if not asked:
+        return []
+    known = query_table(Settings(), "select metric_id from dim_metric")["metric_id"].to_pylist()
+    return [
+        f"没有指标 no metric '{name}'; "
+        + (f"did you mean {', '.join(near)}? " if (near := get_close_matches(name, known)) else "")
+        + "the table dim_metric has them all"
+        for name in asked
+        if name not in known
+    ]
+
+
+def print_table(table: "pa.Table") -> None:
+    """Columns of text, never cut: whoever copies a value gets the whole of it."""
+    import pyarrow as pa
+    from rich.console import Console
+    from rich.table import Table
+
+    out = Table(box=None, header_style="bold", pad_edge=False)
+    for column in table.schema:
+        is_number = (
+            pa.types.is_integer(column.type)
+            or pa.types.is_floating(column.type)
+            or pa.types.is_decimal(column.type)
+        )
+        out.add_column(column.name, justify="right" if is_number else "left", no_wrap=True)
+    for row in table.to_pylist():
+        out.add_row(*(_text(value) for value in row.values()))
+    if table.num_rows:
+        Console(highlight=False, width=100_000, markup=False, soft_wrap=True).print(out)
+    click.echo(f"({table.num_rows} rows)")
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return str(value)
 
 
 def _show(done: int, total: int, name: str) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 import click
 
 from siyu.cli import emit, json_option, reports_errors
+from siyu.errors import UsageError
 from siyu.settings import Settings
 
 GATES = ("landing", "freshness", "fact", "mart")
@@ -112,12 +113,15 @@ def newest_commits(commits: list) -> list:
     flag_value="",
     default=None,
     metavar="[NAME]",
-    help="Show readers an earlier snapshot: NAME, or the one before.",
+    help="Show readers an earlier snapshot: NAME, or the one before; holds until --release.",
 )
+@click.option("--release", is_flag=True, help="End a rollback, then publish.")
 @click.option("--list", "as_list", is_flag=True, help="List the kept snapshots.")
 @json_option
 @reports_errors
-def publish(as_of: str | None, rollback: str | None, as_list: bool, as_json: bool) -> None:
+def publish(
+    as_of: str | None, rollback: str | None, release: bool, as_list: bool, as_json: bool
+) -> None:
     """Publish the built marts as one whole snapshot, unless a gate forbids it.
 
     Exits with 1 when the publish is held; readers then keep the snapshot before.
@@ -128,30 +132,53 @@ def publish(as_of: str | None, rollback: str | None, as_list: bool, as_json: boo
       siyu publish --list
       siyu publish --rollback
       siyu publish --rollback marts-20260414T023000Z
+      siyu publish --release
     """  # noqa: D301 - click wants the backspace character itself
     from expectations import publishing
     from siyu.clock import now
 
     settings = Settings()
     if as_list:
-        names = [path.name for path in publishing.snapshots(settings)]
-        if as_json:
-            emit({"snapshots": names})
-        else:
-            click.echo("\n".join(names) or "尚无快照 no snapshot yet")
+        _list_snapshots(settings, as_json=as_json)
         return
     if rollback is not None:
+        if release:
+            raise UsageError("--rollback and --release are opposites", action="give one of them")
         result = publishing.rollback(settings, rollback or None)
     else:
+        if release and not publishing.release(settings):
+            click.echo("没有回滚 nothing was rolled back", err=True)
         result = publishing.publish(settings, _build_moment(settings, as_of, now))
     if as_json:
         emit({"published": result.published, "reason": result.reason, "snapshot": result.snapshot})
+    elif rollback is not None:
+        click.secho(
+            f"✓ 已回滚 readers see {result.snapshot} again; publishes are held until "
+            "`siyu publish --release`",
+            fg="yellow",
+        )
     elif result.published:
         click.secho(f"✓ 已发布 published {result.snapshot} → {settings.published}", fg="green")
     else:
         click.secho(f"✗ 暂停发布 held: {result.reason}", fg="red", err=True)
     if not result.published:
         sys.exit(1)
+
+
+def _list_snapshots(settings: Settings, *, as_json: bool) -> None:
+    from expectations import publishing
+
+    names = [path.name for path in publishing.snapshots(settings)]
+    shown, held = publishing.shown_snapshot(settings), publishing.pinned(settings)
+    if as_json:
+        emit({"snapshots": names, "shown": shown, "held": held})
+        return
+    for name in names:
+        click.echo(name + ("  ← 读者所见 readers see this" if name == shown else ""))
+    if not names:
+        click.echo("尚无快照 no snapshot yet")
+    if held:
+        click.secho(held, fg="yellow")
 
 
 def _build_moment(settings: Settings, as_of: str | None, now: object) -> datetime:

@@ -58,7 +58,7 @@ def incidents(
             }
         )
     else:
-        _print(found)
+        _print(settings, found)
         for message in delivery.sent if delivery else ():
             click.echo(f"已通知 told: {message.kind} {', '.join(message.incidents)}")
         for problem in delivery.problems if delivery else ():
@@ -83,8 +83,12 @@ def as_document(incident: object) -> dict:
     }
 
 
-def _print(found: list) -> None:
-    """One line each, never cut: the id must be there to copy, whatever the terminal's width."""
+def _print(settings: Settings, found: list) -> None:
+    """One line each, never cut: the id must be there to copy, whatever the terminal's width.
+
+    An open one has two lines more: the newest evidence, and the marts downstream.
+    """
+    from expectations.lineage import affected_marts
     from expectations.verdict import CAUSES_ZH, scope_text
     from siyu.calendar import SHANGHAI
 
@@ -104,6 +108,10 @@ def _print(found: list) -> None:
             f"  发现 opened {i.opened_at.astimezone(SHANGHAI):%m-%d %H:%M}  {end}",
             fg="red" if i.is_open else None,
         )
+        if i.is_open:
+            marts = ", ".join(affected_marts(settings, i.source, i.stream)) or "—"
+            click.echo(f"    证据 evidence {i.last_date}: {i.detail_zh or i.detail_en}")
+            click.echo(f"    影响 touches: {marts}")
 
 
 @click.command()

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from siyu.warehouse.builder import LAYERS, BuildResult, build, last_build_at
-    from siyu.warehouse.database import connect, query
+    from siyu.warehouse.database import connect, query, query_table
 
-__all__ = ["LAYERS", "BuildResult", "build", "connect", "last_build_at", "query"]
+__all__ = ["LAYERS", "BuildResult", "build", "connect", "last_build_at", "query", "query_table"]
 
 _HOMES = {
     "LAYERS": "builder",
@@ -15,6 +15,7 @@ _HOMES = {
     "last_build_at": "builder",
     "connect": "database",
     "query": "database",
+    "query_table": "database",
 }
 
 

@@ -6,20 +6,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from siyu.errors import SiyuError, UsageError
 from siyu.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+
+
+class DatabaseInUseError(SiyuError):
+    """Another process holds the working database; it is free again once that has ended."""
 
 
 @contextmanager
-def connect(settings: Settings, read_only: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(
+    settings: Settings, read_only: bool = True, *, wait_seconds: float = 0
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """The working database, closed again when the block ends.
 
+    Args:
+        settings: say where it is.
+        read_only: False takes the one writer's place.
+        wait_seconds: how long to wait for another process to let go of it.
+
     Raises:
-        SiyuError: nothing was built yet, or another process holds the database.
+        SiyuError: nothing was built yet.
+        DatabaseInUseError: another process holds the database, also after the wait.
     """
     if read_only and not settings.warehouse.exists():
         raise SiyuError(
@@ -27,7 +41,13 @@ def connect(settings: Settings, read_only: bool = True) -> Iterator[duckdb.DuckD
             where=str(settings.warehouse),
             action="run `siyu build` first",
         )
-    connection = open_database(settings.warehouse, read_only=read_only)
+    attempts = Retrying(
+        retry=retry_if_exception_type(DatabaseInUseError),
+        stop=stop_after_delay(wait_seconds),
+        wait=wait_fixed(0.5),
+        reraise=True,
+    )
+    connection = attempts(open_database, settings.warehouse, read_only=read_only)
     try:
         yield connection
     finally:
@@ -42,7 +62,7 @@ def open_database(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     except duckdb.IOException as error:
         text = str(error)
         if "lock" in text.lower():
-            raise SiyuError(
+            raise DatabaseInUseError(
                 "The working database is in use by another process",
                 where=str(path),
                 action="wait until that build or query has ended, then run this "
@@ -59,7 +79,12 @@ def open_database(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 def query(settings: Settings, sql: str) -> "pd.DataFrame":
-    """Rows of the published marts, e.g. `select * from mart_kpi_daily`.
+    """As `query_table`, as a pandas frame: amounts are floats, nullable counts too."""
+    return _ask(settings, sql).df()
+
+
+def query_table(settings: Settings, sql: str) -> "pa.Table":
+    """Rows of the published marts, e.g. `select * from mart_kpi_daily`, with their exact types.
 
     The snapshot is opened read-only and nothing outside it can be reached, so that a query can
     neither write nor read other files.
@@ -68,20 +93,21 @@ def query(settings: Settings, sql: str) -> "pd.DataFrame":
         SiyuError: nothing is published yet.
         UsageError: the statement is not a query, or is wrong.
     """
+    return _ask(settings, sql).to_arrow_table()
+
+
+def _ask(settings: Settings, sql: str) -> duckdb.DuckDBPyConnection:
     if not settings.published.exists():
         raise SiyuError(
             "Nothing is published yet",
             where=str(settings.published),
             action="run `siyu build` and `siyu publish` (or `make demo`)",
         )
-    with duckdb.connect(str(settings.published), read_only=True) as connection:
-        connection.execute("set timezone = 'UTC'")
-        connection.execute("set enable_external_access = false")
-        connection.execute("set lock_configuration = true")
-        return _fetch(connection, sql)
-
-
-def _fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> "pd.DataFrame":
+    # closed with the result that the caller takes from it
+    connection = duckdb.connect(str(settings.published), read_only=True)
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
     try:
         statements = connection.extract_statements(sql)
         readable = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
@@ -91,10 +117,11 @@ def _fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> "pd.DataFrame":
                 where=_first_line(sql),
                 action="start it with select, with, from, describe or show",
             )
-        return connection.execute(statements[0]).df()
+        return connection.execute(statements[0])
     except duckdb.Error as error:
+        # whole: the lines after the first hold DuckDB's own "Did you mean" and the place
         raise UsageError(
-            f"The query failed: {_first_line(str(error))}",
+            f"The query failed: {str(error).strip()}",
             action='`siyu query "show tables"` lists the marts, `describe <mart>` its columns',
         ) from None
 

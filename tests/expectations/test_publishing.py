@@ -119,6 +119,22 @@ def test_the_last_snapshots_are_kept_and_can_be_shown_again(settings):
     assert kept[0] in caught.value.action
 
 
+def test_a_rollback_holds_until_it_is_released(settings):
+    publish(settings)
+    publish(settings, DAY + timedelta(1))
+    rolled_back = publishing.rollback(settings).snapshot
+
+    held = publish(settings, DAY + timedelta(2))
+
+    assert not held.published
+    assert rolled_back in held.reason
+    assert "siyu publish --release" in held.reason
+    assert publishing.shown_snapshot(settings) == rolled_back
+    assert publishing.release(settings)
+    assert publish(settings, DAY + timedelta(2)).published
+    assert not publishing.release(settings)
+
+
 def test_a_reader_keeps_its_snapshot_while_a_new_one_is_published(settings):
     publish(settings)
 

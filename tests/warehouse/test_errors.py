@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 
 import duckdb
@@ -69,6 +70,22 @@ def test_a_database_held_by_another_process_names_the_holder(home):
         assert str(holder.pid) in caught.value.action
     finally:
         holder.communicate("")
+
+
+def test_a_reader_that_waits_gets_the_database_when_the_writer_ends(home):
+    home.warehouse.parent.mkdir(parents=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(home.warehouse)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout.readline() == "held\n"
+    release = threading.Timer(0.3, holder.communicate, [""])
+    release.start()
+    with connect(home, wait_seconds=60) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+    release.join()
 
 
 def test_a_broken_rule_names_the_test_and_the_log(tmp_path):
