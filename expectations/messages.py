@@ -37,9 +37,7 @@ def opening(incident: Incident, marts: list[str], *, may_repeat: bool = False) -
     cause = CAUSES_ZH.get(incident.cause, incident.cause)
     lines = [
         f'<font color="warning">**【{cause}】{_title(incident)}**</font>',
-        f"> 业务日：**{_days(incident)}** 起"
-        if incident.recovered_at is None
-        else f"> 业务日：**{_days(incident)}**",
+        f"> 业务日：**{_days(incident)}**" + _since(incident),
         f"> 原因：{cause} `{incident.cause}`{_detail(incident)}",
     ]
     if marts:
@@ -110,7 +108,17 @@ def _title(incident: Incident) -> str:
 
 def _days(incident: Incident) -> str:
     first, last = incident.first_date, incident.last_date
+    if incident.recovered_at is None:
+        return f"{first:%m-%d}"
     return f"{first:%m-%d}" if first == last else f"{first:%m-%d} 至 {last:%m-%d}"
+
+
+def _since(incident: Incident) -> str:
+    """The newest day has not recovered: the end is open."""
+    if incident.recovered_at is not None:
+        return ""
+    days = len(incident.event_dates)
+    return " 起，尚未恢复" + (f"（已 {days} 天）" if days > 1 else "")
 
 
 def _moment(moment: object) -> str:

@@ -19,8 +19,6 @@ from siyu.errors import SiyuError
 from siyu.settings import Settings
 
 STAMP = "%Y%m%dT%H%M%SZ"
-# the order in which the gates of one moment judge; a name outside it comes last
-GATES = ("landing", "freshness", "fact", "mart")
 
 # A run's verdicts by its file: files never change, so one process reads each once.
 _read: dict[str, tuple[Verdict, ...]] = {}
@@ -38,16 +36,19 @@ def record(settings: Settings, as_of: datetime, gate: str, verdicts: list[Verdic
     text = "\n".join(lines) + "\n"
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     folder = log_folder(settings)
-    stem = f"{aware(as_of).astimezone(UTC).strftime(STAMP)}-{gate}"
+    stamp = aware(as_of).astimezone(UTC).strftime(STAMP)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / ".log.lock", timeout=60):
-            runs = sorted(folder.glob(f"{stem}-*.jsonl"))
+            runs = sorted(folder.glob(f"{stamp}-{gate}-*.jsonl"))
             # extract DAGs judge their own commits side by side, so any equal run is this run
             # unless another run has judged the same scopes since
             if same := _repeats(runs, digest, verdicts):
                 return same
-            path = folder / f"{stem}-{len(runs):03d}-{digest}.jsonl"
+            # counted over all gates: a repair judges again at the moment of the first judgement,
+            # and an incident must not be told anew because another gate's run sorts before it
+            number = sum(1 for _ in folder.glob(f"{stamp}-*.jsonl"))
+            path = folder / f"{stamp}-{gate}-{number:03d}-{digest}.jsonl"
             write_atomically(path, text)
     except OSError as error:
         raise SiyuError(
@@ -71,7 +72,7 @@ def _repeats(runs: list[Path], digest: str, verdicts: list[Verdict]) -> Path | N
 def read(
     settings: Settings, *, until: datetime | None = None, before: datetime | None = None
 ) -> list[tuple[Verdict, ...]]:
-    """Gate runs in the order they judged: by moment, then gate, then run.
+    """Gate runs in the order they judged: by moment, then as they were written down.
 
     Args:
         settings: say where the log is.
@@ -84,8 +85,7 @@ def read(
         as_of = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
         if (until and as_of > until) or (before and as_of >= before):
             continue
-        order = GATES.index(gate) if gate in GATES else len(GATES)
-        runs.append(((as_of, order, int(number)), path))
+        runs.append(((as_of, int(number), gate), path))
     return [_verdicts_of(path) for _, path in sorted(runs)]
 
 

@@ -51,6 +51,7 @@ class Outcome:
 
     plan: Plan
     rows: int = 0
+    has_news: bool = True  # the pulls brought anything that was not there before
     verdicts: list[Verdict] = field(default_factory=list)
     recovered: bool = False
     published: bool = False
@@ -92,6 +93,8 @@ def run(
 ) -> Outcome:
     """Pull the windows, judge, rebuild and publish, each once.
 
+    Where the source answers with what it answered before, nothing is rebuilt: there is nothing to.
+
     Raises:
         SiyuError: a pull or the build failed; what was done before it stays done.
     """
@@ -102,6 +105,7 @@ def run(
 
     outcome = Outcome(plan)
     commits = []
+    before = _contents(settings, plan.windows)
     if plan.windows:
         accounts = load_accounts(settings)
     for window in plan.windows:
@@ -121,10 +125,36 @@ def run(
             outcome.rows += commit.rows
     on_step("gate landing, freshness")
     outcome.verdicts = [*landing_gate(settings, as_of, commits), *freshness_gate(settings, as_of)]
-    _rebuild(settings, as_of, outcome, on_step)
+    outcome.has_news = not plan.windows or _contents(settings, plan.windows) != before
+    if outcome.has_news:
+        _rebuild(settings, as_of, outcome, on_step)
+    else:
+        outcome.reason = "源端尚无新数据，未重建 · The source has nothing new; nothing was rebuilt"
+        on_step(outcome.reason)
     now = incident_log.incidents(settings, as_of)
     outcome.recovered = not any(i.id == plan.incident.id and i.is_open for i in now)
     return outcome
+
+
+def _contents(settings: Settings, windows: tuple[Window, ...]) -> set[tuple[str, ...]]:
+    """What readers have of these days: stream, account, day and hash of the values."""
+    from extractors.core.manifest import Manifest
+
+    manifest = Manifest(settings.landing_address)
+    found = set()
+    for window in windows:
+        days = {}
+        for commit in manifest.commits(window.source, window.stream, window.account):
+            if commit.kind != "event":
+                days.update(dict.fromkeys(commit.covered_dates, ()))
+            for file in commit.files:
+                days[file.event_date] = (*days.get(file.event_date, ()), file.content_hash)
+        found |= {
+            (window.source, window.account, window.stream, str(day), *hashes)
+            for day, hashes in days.items()
+            if window.first <= day <= window.last
+        }
+    return found
 
 
 def _rebuild(

@@ -152,6 +152,7 @@ def repair(incident: str, as_of: str | None, dry_run: bool, as_json: bool) -> No
             _plan_document(plan)
             | {
                 "rows": outcome.rows,
+                "has_news": outcome.has_news,
                 "recovered": outcome.recovered,
                 "published": outcome.published,
                 "reason": outcome.reason,
@@ -161,6 +162,9 @@ def repair(incident: str, as_of: str | None, dry_run: bool, as_json: bool) -> No
     elif outcome.recovered:
         click.secho(f"✓ 已恢复 recovered: {incident}", fg="green")
     else:
+        for verdict in outcome.verdicts:
+            if not verdict.passed and verdict.source == plan.incident.source:
+                click.echo(f"  {verdict.event_date} {verdict.cause}: {verdict.detail_zh}", err=True)
         click.secho(
             f"✗ 仍未恢复 still open: {incident}; docs/oncall.md → {plan.incident.cause}",
             fg="red",

@@ -216,7 +216,7 @@ def test_an_opening_reads_in_five_lines_chinese_first():
 
     assert lines == [
         '<font color="warning">**【源端延迟】页面埋点 · h5 · 页面事件 · 渠道 live**</font>',
-        "> 业务日：**04-14** 起",
+        "> 业务日：**04-14** 起，尚未恢复",
         "> 原因：源端延迟 `source_late`，page_view 0（预期约 214，下限 96）",
         "> 影响：mart_funnel_daily（已标注不完整，照常发布）",
         f"> 处理：`siyu repair {incident.id}`",
@@ -311,5 +311,7 @@ def test_days_are_those_of_the_incident():
     runs = [(verdict(),), (verdict(DAY + timedelta(1)),)]
     [incident] = derive(runs)
 
-    assert "04-14 至 04-15" in messages.opening(incident, [])
-    assert incident.last_date == date(2026, 4, 15)
+    assert "**04-14** 起，尚未恢复（已 2 天）" in messages.opening(incident, [])
+    [over] = derive([*runs, (verdict(DAY + timedelta(2), passed=True),)])
+    assert "04-14 至 04-15" in messages.recovery(over)
+    assert over.last_date == date(2026, 4, 15)

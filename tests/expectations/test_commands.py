@@ -134,6 +134,8 @@ def test_incidents_are_listed_open_or_all_and_as_of(run, settings):
     assert everything[0]["event_dates"] == ["2026-04-14"]
     assert still_open["incidents"] == []
     assert "siyu repair inc-" in then.output
+    assert "证据 evidence 2026-04-14" in then.output
+    assert "影响 touches" in then.output
 
 
 def test_notify_without_a_robot_exits_with_1_and_says_what_to_set(run, settings):
@@ -219,17 +221,26 @@ def test_a_repair_pulls_each_window_once_and_closes_the_incident(settings, monke
 
     def pull(_, account, stream, *, as_of, window):
         asked.append((account.account, stream.name, window))
+        if len(asked) == 1:
+            return None  # the source has nothing yet
         manifest.add(missing)
-        return replace(missing, files=(), rows=0)
+        return missing
 
     monkeypatch.setattr(pulls, "pull", pull)
     monkeypatch.setattr(accounts, "load_accounts", accounts.load_accounts)
     monkeypatch.setattr(builder, "build", lambda *_, **__: builder.BuildResult(1, 0.1, []))
     monkeypatch.setattr("siyu.warehouse.build", builder.build, raising=False)
 
-    outcome = repair.run(settings, repair.plan(settings, incident.id, morning(day)), morning(day))
+    plan = repair.plan(settings, incident.id, morning(day))
+    steps = []
+    in_vain = repair.run(settings, plan, morning(day), on_step=steps.append)
+    outcome = repair.run(settings, plan, morning(day))
 
-    assert asked == [("20001", "daily_report_reporting_time", (day, day))]
+    assert not in_vain.has_news
+    assert not in_vain.recovered
+    assert not any(step.startswith("build") for step in steps)
+    assert "nothing new" in in_vain.reason
+    assert asked == [("20001", "daily_report_reporting_time", (day, day))] * 2
     assert outcome.recovered
     assert not outcome.published  # there is no warehouse here: held, and it says so
     assert "siyu build" in outcome.reason

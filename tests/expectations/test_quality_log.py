@@ -176,3 +176,16 @@ def test_a_checker_error_is_no_bad_data_and_ends_with_the_next_good_run():
     assert (incident.source, incident.stream) == ("siyu", "freshness_gate")
     [incident] = derive([(broken,), (verdict(DAY + timedelta(1), passed=True),)])
     assert not incident.is_open
+
+
+def test_a_repair_at_the_moment_of_the_opening_keeps_the_incidents_id(settings):
+    """Its landing gate is judged after the freshness gate that opened, and is read in that order."""
+    record(settings, DAY, verdict())
+    [opened] = incident_log.incidents(settings)
+    failed_again = verdict(cause="silent_empty", check="has_content", gate="landing")
+    record(settings, DAY, failed_again, gate="landing")
+
+    [still_open] = incident_log.incidents(settings)
+
+    assert still_open.id == opened.id
+    assert still_open.later_causes == ("silent_empty",)
