@@ -179,13 +179,13 @@ def test_a_checker_error_is_no_bad_data_and_ends_with_the_next_good_run():
 
 
 def test_a_repair_at_the_moment_of_the_opening_keeps_the_incidents_id(settings):
-    """Its landing gate is judged after the freshness gate that opened, and is read in that order."""
+    """Its landing gate judges after the freshness gate that opened, and is read in that order."""
     record(settings, DAY, verdict())
-    [opened] = incident_log.incidents(settings)
+    [opened] = incidents(settings)
     failed_again = verdict(cause="silent_empty", check="has_content", gate="landing")
     record(settings, DAY, failed_again, gate="landing")
 
-    [still_open] = incident_log.incidents(settings)
+    [still_open] = incidents(settings)
 
     assert still_open.id == opened.id
     assert still_open.later_causes == ("silent_empty",)
