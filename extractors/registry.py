@@ -46,10 +46,10 @@ def select_streams(source: str | None = None, name: str | None = None) -> list[S
 
 def families() -> dict[str, str]:
     """Source -> family (wecom, content, commerce, ads): which extract DAG pulls it."""
-    return {name: package.FAMILY for name, package in _packages().items()}
+    return {name: package.FAMILY for name, package in packages().items()}
 
 
-def _packages() -> dict[str, ModuleType]:
+def packages() -> dict[str, ModuleType]:
     """The vendor packages: every folder beside `core` that declares STREAMS."""
     names = sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.ispkg)
     return {name: importlib.import_module(f"extractors.{name}") for name in names if name != "core"}
@@ -60,7 +60,7 @@ _CACHE: dict[tuple[str, str], Stream] = {}
 
 def _streams() -> dict[tuple[str, str], Stream]:
     if not _CACHE:
-        for package in _packages().values():
+        for package in packages().values():
             for stream_class in package.STREAMS:
                 stream = stream_class()
                 _CACHE[stream.source, stream.name] = stream

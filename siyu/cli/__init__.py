@@ -30,6 +30,7 @@ COMMANDS = {
     "incidents": "siyu.cli.incidents",
     "repair": "siyu.cli.incidents",
     "status": "siyu.cli.status",
+    "sources": "siyu.cli.sources",
     "replay": "siyu.cli.replay",
     "demo": "siyu.cli.demo",
 }
