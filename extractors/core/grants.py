@@ -2,8 +2,9 @@
 
 One file per chain of refresh tokens, readable by its owner alone, replaced whole and synced. A
 refresh is noted before it is asked for (the intent); the old refresh token stays beside its
-successor until the successor has been used; who finds a noted but unanswered refresh asks again
-with the old token. A file lock keeps any two processes from spending one token twice.
+successor until the successor has been used; who finds a noted but unanswered refresh takes the
+answer that the courier put down, or asks again with the old token. A file lock keeps any two
+processes from spending one token twice.
 """
 
 import contextlib
@@ -23,8 +24,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from extractors.core.courier import Journal
 from extractors.core.errors import ApiError, AuthenticationError, Reaction
-from extractors.core.tokens import EARLY, REFUSAL_HOLDS, Minted
+from extractors.core.tokens import CLOCKS_DIFFER, EARLY, REFUSAL_HOLDS, Minted
 from siyu.errors import SiyuError
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Intent:
     id: str
     refresh_token: str
     at: datetime
+    is_renewal: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Grant:
         return bool(
             self.access_token
             and self.access_token != rejected
-            and self.minted_at <= now < self.refresh_at
+            and self.minted_at - CLOCKS_DIFFER <= now < self.refresh_at
         )
 
 
@@ -127,43 +130,49 @@ class Grants:
             self._raise_if_refused(chain, now())
             path = self._path(chain)
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with exclusive(path.with_suffix(".lock"), client.where):
+            with exclusive(path.with_suffix(".lock"), client.where) as held:
                 grant = read(path)
                 if not grant.serves(now(), rejected):
-                    grant = self._renewed(path, grant, client, now)
-                    grant = self._refreshed(chain, path, grant, client, now)
+                    file = _File(path, held)
+                    grant = self._renewed(file, grant, client, now)
+                    grant = self._refreshed(chain, file, grant, client, now)
             self._known[chain] = grant
             return grant.access_token
 
     def _renewed(
-        self, path: Path, grant: Grant, client: "OAuthClient", now: Callable[[], datetime]
+        self, file: "_File", grant: Grant, client: "OAuthClient", now: Callable[[], datetime]
     ) -> Grant:
         """Swap a refresh token that ends soon, where the vendor has a call for that."""
         ends = grant.refresh_expires_at
-        if client.renew_before is None or ends is None or now() < ends - client.renew_before:
+        begun = grant.intent is not None and grant.intent.is_renewal
+        is_due = client.renew_before and ends and now() >= ends - client.renew_before
+        if not begun and not is_due:
             return grant
-        spent = grant.refresh_token or client.granted
-        grant = _noted(path, grant, spent, now())
+        spent = grant.intent.refresh_token if begun else grant.refresh_token or client.granted
+        grant, journal = file.note(grant, spent, now(), is_renewal=True)
         try:
-            renewed = client.renew(spent)
-        except ApiError:
-            # it still serves until its end; the refresh that follows tells if it does not
-            return grant
-        ends = renewed.expires_in_seconds
+            with client.carried(journal):
+                renewed = client.renew(spent)
+        except ApiError as error:
+            if error.reaction not in FINAL:
+                raise
+            # it may serve until its end all the same; the refresh that follows tells
+            return replace(grant, intent=grant.intent if journal.is_lost or begun else None)
+        seconds = renewed.expires_in_seconds
         grant = replace(
             grant,
             refresh_token=renewed.refresh_token,
             older=(spent,) if renewed.refresh_token != spent else grant.older,
-            refresh_expires_at=now() + timedelta(seconds=ends) if ends else None,
+            refresh_expires_at=now() + timedelta(seconds=seconds) if seconds else None,
             intent=None,
         )
-        write(path, grant)
+        file.keep(grant, journal)
         return grant
 
     def _refreshed(
         self,
         chain: str,
-        path: Path,
+        file: "_File",
         grant: Grant,
         client: "OAuthClient",
         now: Callable[[], datetime],
@@ -174,19 +183,21 @@ class Grants:
             candidates.insert(0, unanswered.refresh_token)
         refused: ApiError | None = None
         for spent in dict.fromkeys(token for token in candidates if token):
-            grant = _noted(path, grant, spent, now())
+            grant, journal = file.note(grant, spent, now())
             try:
-                minted = client.refresh(spent)
+                with client.carried(journal):
+                    minted = client.refresh(spent)
             except ApiError as error:
-                if error.reaction not in _FINAL or not client.is_dead(error):
+                if error.reaction not in FINAL or not client.is_dead(error):
                     raise
                 refused = refused or error
+                unanswered = unanswered or (grant.intent if journal.is_lost else None)
                 continue
             grant = _minted(grant, spent, minted, now())
-            write(path, grant)
+            file.keep(grant, journal)
             return grant
-        # the first intent stays: whoever looks next can tell that an answer was lost
-        write(path, replace(grant, intent=unanswered))
+        # a lost answer stays noted: whoever looks next can tell it from a withdrawn authorisation
+        file.keep(replace(grant, intent=unanswered), journal)
         failure = _broken(client, refused, unanswered)
         self._refused[chain] = (failure, now())
         raise failure from None
@@ -201,15 +212,35 @@ class Grants:
 
 
 # a refusal of these kinds is about the refresh token; the others are about the moment
-_FINAL = (Reaction.STOP, Reaction.REFRESH_TOKEN)
+FINAL = (Reaction.STOP, Reaction.REFRESH_TOKEN)
 _OPEN: dict[str, Grants] = {}
 _OPEN_LOCK = threading.Lock()
 
 
-def _noted(path: Path, grant: Grant, spent: str, at: datetime) -> Grant:
-    noted = replace(grant, intent=Intent(secrets.token_hex(8), spent, at))
-    write(path, noted)
-    return noted
+class _File:
+    """One chain's file while its lock is held."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path, self.lock = path, lock
+
+    def note(
+        self, grant: Grant, spent: str, at: datetime, *, is_renewal: bool = False
+    ) -> tuple[Grant, Journal]:
+        """Put down what is about to be asked for, before it is.
+
+        The same question that a process died over keeps its name, so that its answer is found.
+        """
+        begun = grant.intent
+        if not begun or (begun.refresh_token, begun.is_renewal) != (spent, is_renewal):
+            intent = Intent(secrets.token_hex(8), spent, at, is_renewal)
+            grant = replace(grant, intent=intent)
+            write(self.path, grant)
+        return grant, Journal(self.path.with_suffix(".answer"), grant.intent.id, self.lock)
+
+    def keep(self, grant: Grant, journal: Journal) -> None:
+        """Save what the answer said, and only then let the answer go."""
+        write(self.path, grant)
+        journal.forget()
 
 
 def _minted(grant: Grant, spent: str, minted: Minted, at: datetime) -> Grant:
@@ -334,6 +365,11 @@ def _grant(raw: dict) -> Grant:
         refresh_token=raw["refresh_token"],
         older=tuple(raw["older"]),
         intent=noted
-        and Intent(noted["id"], noted["refresh_token"], datetime.fromisoformat(noted["at"])),
+        and Intent(
+            noted["id"],
+            noted["refresh_token"],
+            datetime.fromisoformat(noted["at"]),
+            noted["is_renewal"],
+        ),
         **moments,
     )

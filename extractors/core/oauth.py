@@ -4,12 +4,16 @@ A subclass says how one refresh is asked for; keeping the tokens, rotating them 
 lost answers is done here and in `grants`, once for all vendors.
 """
 
+import threading
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import urlencode
 
 from extractors.core.context import PullContext
+from extractors.core.courier import Journal
 from extractors.core.errors import ApiError
 from extractors.core.grants import Grants, Renewed
 from extractors.core.tokens import Minted, app_key
@@ -45,6 +49,7 @@ class OAuthClient(TokenClient):
         super().__init__(pull, app_id, secret, self._granted)
         self._grants = Grants.below(pull.tokens.folder)
         self._chain = app_key(pull.account.source, app_id, self._granted)
+        self._carrying = threading.local()
         self.token_host = pull.account.base_url or self.token_url or self.base_url
 
     @abstractmethod
@@ -85,11 +90,21 @@ class OAuthClient(TokenClient):
             params=lambda: query or {},
             body=urlencode(form).encode() if form else body,
             host=self.token_host,
+            journal=getattr(self._carrying, "journal", None),
         )
 
     def token_verdict(self, answer: dict) -> int:
         """The code in an answer of the token server, where its envelope differs."""
         return self.verdict(answer)
+
+    @contextmanager
+    def carried(self, journal: Journal) -> Iterator[None]:
+        """Let this thread's calls to the token server go through a journal."""
+        self._carrying.journal = journal
+        try:
+            yield
+        finally:
+            self._carrying.journal = None
 
     @property
     def granted(self) -> str:

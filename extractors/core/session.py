@@ -20,6 +20,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
 from extractors.core.clock import PullClock
+from extractors.core.courier import Journal, LostAnswerError
 from extractors.core.errors import (
     ApiError,
     MalformedAnswerError,
@@ -70,7 +71,7 @@ class Session:
         self.limiter, self.clock, self.where = limiter, clock, where
         self.requests = 0
         self._count = threading.Lock()
-        self._pool = _pool(self.base_url)
+        self._pool = pool_of(self.base_url)
         self._retrying = Retrying(
             retry=retry_if_exception_type(_Transient),
             stop=_attempts_used_up,
@@ -90,6 +91,7 @@ class Session:
         body: dict | bytes | None = None,
         error: type[ApiError] = ApiError,
         host: str = "",
+        journal: Journal | None = None,
     ) -> dict:
         """Ask until there is an answer.
 
@@ -103,13 +105,14 @@ class Session:
                 as a form.
             error: class of the error when the vendor refuses.
             host: another base address than the session's: the vendor's token server.
+            journal: carries a call whose answer must not be lost.
 
         Raises:
             ApiError: the vendor refused, with code, meaning and advice.
             UnreachableError: no answer, or only server errors, after all attempts.
             MalformedAnswerError: no JSON object, after all attempts.
         """
-        asked = (method, path, verdict, params, headers, body, error, host)
+        asked = (method, path, verdict, params, headers, body, error, host, journal)
         return self._patiently(path, self._once, *asked)
 
     def download(
@@ -152,8 +155,9 @@ class Session:
         body: dict | bytes | None,
         error: type[ApiError],
         host: str,
+        journal: Journal | None,
     ) -> dict:
-        content = self._content(method, path, params, headers, body, host)
+        content = self._content(method, path, params, headers, body, host, journal)
         where = f"{self.where} {path}"
         parsed, code = self._verdict(content, verdict, where)
         if code:
@@ -190,17 +194,18 @@ class Session:
         headers: Callable[[], dict],
         body: dict | bytes | None,
         host: str = "",
+        journal: Journal | None = None,
     ) -> bytes:
         self.limiter.acquire(self.app, path, self.rates)
         with self._count:
             self.requests += 1
         where = f"{self.where} {path}"
         base_url = host.rstrip("/") or self.base_url
-        pool = _pool(base_url) if host else self._pool
+        send = (journal or (pool_of(base_url) if host else self._pool)).send
         try:
-            answer = pool.send(method, base_url + path, params(), body, headers())
+            answer = send(method, base_url + path, params(), body, headers())
             content = answer.content
-        except requests.RequestException as failure:
+        except (requests.RequestException, LostAnswerError) as failure:
             raise _Transient(
                 UnreachableError(
                     f"{self.vendor} cannot be reached ({_kind(failure)})",
@@ -256,9 +261,9 @@ def _attempts_used_up(state: RetryCallState) -> bool:
     return state.attempt_number >= ATTEMPTS
 
 
-def _kind(failure: requests.RequestException) -> str:
+def _kind(failure: Exception) -> str:
     # only the class: the text holds the address, and the address holds the secret
-    return type(failure).__name__
+    return str(failure) if isinstance(failure, LostAnswerError) else type(failure).__name__
 
 
 class _Pool:
@@ -299,8 +304,9 @@ _POOLS: dict[str, _Pool] = {}
 _POOLS_LOCK = threading.Lock()
 
 
-def _pool(base_url: str) -> _Pool:
+def pool_of(url: str) -> _Pool:
     """One pool per address and process, kept between pulls."""
+    base_url = "{0.scheme}://{0.netloc}".format(urlsplit(url))
     with _POOLS_LOCK:
         return _POOLS.setdefault(base_url, _POOLS.get(base_url) or _Pool(base_url))
 

@@ -21,6 +21,9 @@ from filelock import FileLock
 EARLY = timedelta(minutes=5)
 REFUSAL_HOLDS = timedelta(minutes=5)
 LOCK_TIMEOUT_SECONDS = 120
+# Pulls that run side by side each count from their own start. What was minted later than that is of
+# another replay.
+CLOCKS_DIFFER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class _Record:
 
     def serves(self, now: datetime, rejected: str | None) -> bool:
         """Whether it may be used; one minted in the future belongs to another replay."""
-        return self.token != rejected and self.minted_at <= now < self.refresh_at
+        is_of_now = self.minted_at - CLOCKS_DIFFER <= now < self.refresh_at
+        return self.token != rejected and is_of_now
 
 
 class TokenCache:

@@ -83,3 +83,9 @@ def run(settings, clocks):
         return commit, landed(settings, commit)
 
     return pull_one
+
+
+@pytest.fixture(autouse=True)
+def no_courier(monkeypatch):
+    """Answers in memory are only seen by calls of this process."""
+    monkeypatch.setattr("extractors.core.courier.ENABLED", False)
