@@ -78,6 +78,54 @@ class PageNumber:
             number += 1
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Numbered pages; the answer tells how many rows there are in all.
+
+    Rows received are counted, not pages asked for: a source that gives smaller pages than it was
+    asked for would otherwise be left too early.
+    """
+
+    size: int
+    rows: str
+    send: str = "page"
+    send_size: str = "page_size"
+    total: str = "total_count"
+
+    def pages(self, ask: Ask) -> Iterator[dict]:
+        """Answers until all rows were given, or a page is empty."""
+        received = 0
+        for number in range(1, MAX_PAGES):
+            answer = ask({self.send: number, self.send_size: self.size})
+            yield answer
+            got = len(answer.get(self.rows) or ())
+            received += got
+            if not got or received >= int(answer.get(self.total) or 0):
+                return
+
+
+@dataclass(frozen=True)
+class Offset:
+    """Pages by the number of the first row; the answer tells how many rows there are in all."""
+
+    size: int
+    rows: str = "rows"
+    send: str = "startRow"
+    send_size: str = "rowCount"
+    total: str = "totalRowCount"
+
+    def pages(self, ask: Ask) -> Iterator[dict]:
+        """Answers until all rows were given, or a page is empty."""
+        start = 0
+        for _ in range(MAX_PAGES):
+            answer = ask({self.send: start, self.send_size: self.size})
+            yield answer
+            got = len(answer.get(self.rows) or ())
+            start += got
+            if not got or start >= int(answer.get(self.total) or 0):
+                return
+
+
 def _not_twice(key: str, seen: set[str], name: str) -> None:
     if key in seen:
         raise MalformedAnswerError(
