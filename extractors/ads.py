@@ -1,4 +1,4 @@
-"""What the ad platforms' reports share: days, rows sent twice, control totals, values that are none.
+"""What the ad platforms' reports share: days, rows sent twice, control totals, marks of no value.
 
 A platform's module says how its pages are asked for; everything else of a daily report is here.
 """
@@ -147,5 +147,3 @@ def shanghai_seconds(text: str | None) -> int | None:
     if not text:
         return None
     return int(datetime.fromisoformat(f"{text.strip()}+08:00").timestamp())
-
-

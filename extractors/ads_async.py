@@ -1,7 +1,7 @@
 """Reports that a platform computes as a task and hands over as a file: for large accounts.
 
-A task's id is written down until its file was read, so a pull that was killed while waiting goes on
-with the same task. Losing the note costs one more task and nothing else: what counts is landed once.
+A task's id is written down until its file was read, so a pull that was killed while waiting goes
+on with the same task. Losing the note costs one more task, nothing else: what counts lands once.
 """
 
 import csv

@@ -1,10 +1,11 @@
 """Kuaishou (磁力引擎): address, token in a header, rotating refresh tokens, envelope."""
 
 from extractors.core.context import PullContext
-from extractors.core.errors import ApiError, Reaction, Rule
+from extractors.core.errors import Reaction, Rule
+from extractors.core.oauth import OAuthClient
 from extractors.core.ratelimit import Rate
 from extractors.core.tokens import Minted
-from extractors.core.vendor import TokenClient, minted, option, refused_login
+from extractors.core.vendor import minted, option
 
 AUTHORISE = "if it stays, let the advertiser authorise the app again, store the new refresh token"
 SERVER = 5
@@ -22,7 +23,7 @@ class Rules(dict):
         return Rule("refused; the code is not documented", Reaction.REFRESH_TOKEN, AUTHORISE)
 
 
-class KuaishouClient(TokenClient):
+class KuaishouClient(OAuthClient):
     """Calls for one advertiser account."""
 
     vendor = "Kuaishou"
@@ -33,29 +34,18 @@ class KuaishouClient(TokenClient):
 
     def __init__(self, pull: PullContext) -> None:
         """Take app and advertiser from the options, secret and refresh token from the secrets."""
-        self._account = pull.account
         self._app_id, self.advertiser_id = option(pull, "app_id"), option(pull, "advertiser_id")
         self._secret = pull.account.secret("secret")
-        self._refresh_token = pull.account.secret("refresh_token")
-        super().__init__(pull, self._app_id, self._secret, self._refresh_token)
+        super().__init__(pull, self._app_id, self._secret)
 
-    def mint(self, refresh_token: str | None, rejected: str | None) -> Minted:
+    def refresh(self, refresh_token: str) -> Minted:
         """oauth2/authorize/refresh_token: a new pair; only the newest refresh token works."""
-        del rejected
         body = {
             "app_id": int(self._app_id),
             "secret": self._secret,
-            "refresh_token": refresh_token or self._refresh_token,
+            "refresh_token": refresh_token,
         }
-        try:
-            answer = self.session.call(
-                "POST",
-                "/rest/openapi/oauth2/authorize/refresh_token",
-                verdict=self.verdict,
-                body=body,
-            )
-        except ApiError as error:
-            raise refused_login(self.vendor, error, self._account) from None
+        answer = self.ask_token("/rest/openapi/oauth2/authorize/refresh_token", body=body)
         return minted(self.vendor, answer.get("data") or {}, life="access_token_expires_in")
 
     def verdict(self, answer: dict) -> int:

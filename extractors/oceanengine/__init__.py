@@ -1,4 +1,4 @@
-"""Ocean Engine (巨量引擎), Marketing API v3.0: custom reports on both clocks, projects, promotions."""
+"""Ocean Engine (巨量引擎) v3.0: custom reports on both clocks, projects and promotions."""
 
 from extractors.oceanengine.objects import Project, Promotion
 from extractors.oceanengine.reports import ProjectReport, PromotionReport

@@ -48,5 +48,7 @@ def read(pull: "PullContext", question: dict, names: dict[str, str]) -> Answer:
     needed = (*question["dimensions"], *question["metrics"])
     rows = rows_of(content, names, needed)
     if len(rows) >= MOST_ROWS:
-        pull.warn("file_full", f"the file holds {MOST_ROWS} rows, the most it may: some are missing")
+        pull.warn(
+            "file_full", f"the file holds {MOST_ROWS} rows, the most it may: some are missing"
+        )
     return Answer(rows)

@@ -3,12 +3,12 @@
 import orjson
 
 from extractors.core.context import PullContext
-from extractors.core.errors import ApiError, Reaction, Rule
+from extractors.core.errors import Reaction, Rule
+from extractors.core.oauth import OAuthClient
 from extractors.core.ratelimit import Rate
 from extractors.core.tokens import Minted
-from extractors.core.vendor import TokenClient, minted, option, secret_refused
+from extractors.core.vendor import minted, option
 
-SECRET_CODES = (40002, 40103, 40104, 40107, 40113)
 AUTHORISE = "let the advertiser authorise the app again and store the new refresh token"
 
 RULES = {
@@ -36,37 +36,30 @@ RULES = {
 CALLS_PER_SECOND = 20
 
 
-class OceanEngineClient(TokenClient):
+class OceanEngineClient(OAuthClient):
     """Calls for one advertiser account."""
 
     vendor = "Ocean Engine"
     base_url = "https://api.oceanengine.com"
     rules = RULES
+    dead_codes = (40103, 40107)
 
     def __init__(self, pull: PullContext) -> None:
         """Take app and advertiser from the options, secret and refresh token from the secrets."""
-        self._account = pull.account
         self._app_id, self.advertiser_id = option(pull, "app_id"), option(pull, "advertiser_id")
         self._secret = pull.account.secret("secret")
-        self._refresh_token = pull.account.secret("refresh_token")
         self.rates = (Rate(int(pull.account.options.get("qps", CALLS_PER_SECOND)), 1),)
-        super().__init__(pull, self._app_id, self._secret, self._refresh_token)
+        super().__init__(pull, self._app_id, self._secret)
 
-    def mint(self, refresh_token: str | None, rejected: str | None) -> Minted:
-        """oauth2/refresh_token: a new pair; the old pair dies at once, so it is saved first."""
-        del rejected
+    def refresh(self, refresh_token: str) -> Minted:
+        """oauth2/refresh_token: a new pair; the old access and refresh tokens die at once."""
         body = {
             "app_id": int(self._app_id),
             "secret": self._secret,
             "grant_type": "refresh_token",
-            "refresh_token": refresh_token or self._refresh_token,
+            "refresh_token": refresh_token,
         }
-        try:
-            answer = self.session.call(
-                "POST", "/open_api/oauth2/refresh_token/", verdict=self.verdict, body=body
-            )
-        except ApiError as error:
-            raise secret_refused(self.vendor, error, SECRET_CODES, self._account) from None
+        answer = self.ask_token("/open_api/oauth2/refresh_token/", body=body)
         return minted(self.vendor, answer.get("data") or {})
 
     def verdict(self, answer: dict) -> int:

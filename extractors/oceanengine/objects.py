@@ -70,9 +70,7 @@ class Project(Stream):
 
     def extract(self, pull: "PullContext") -> None:
         """Every page of the list."""
-        rows = [
-            self._row(row) for page in self._pages(pull) for row in page.get("list") or ()
-        ]
+        rows = [self._row(row) for page in self._pages(pull) for row in page.get("list") or ()]
         pull.land({pull.today: rows})
 
     def _pages(self, pull: "PullContext") -> "Iterator[dict]":

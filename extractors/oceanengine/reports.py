@@ -1,4 +1,4 @@
-"""The custom report (自定义报表): cost and conversions per project and per promotion, both clocks."""
+"""The custom report (自定义报表): cost and conversions by project and promotion, both clocks."""
 
 from datetime import date, time
 from typing import TYPE_CHECKING, ClassVar

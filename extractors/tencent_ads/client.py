@@ -92,6 +92,15 @@ class TencentAdsClient(TokenClient):
         }
         return self.call("GET", path, query=query).get("data") or {}
 
+    def post(self, path: str, question: dict) -> dict:
+        """An authorised POST for the account. Returns `data`."""
+        body = {"account_id": int(self.account_id), **question}
+        return self.call("POST", path, body=body).get("data") or {}
+
+    def file(self, path: str, question: dict) -> bytes:
+        """An authorised download for the account."""
+        return self.download(path, {"account_id": self.account_id, **question})
+
 
 def connect(pull: PullContext) -> TencentAdsClient:
     """The client of a pull."""

@@ -69,6 +69,76 @@ def tencent(platform):
 
 
 @pytest.fixture
+def oceanengine(platform):
+    platform.post(
+        f"{BASE}/open_api/oauth2/refresh_token/",
+        json={
+            "code": 0,
+            "data": {
+                "access_token": "tok-1",
+                "expires_in": 86400,
+                "refresh_token": "r-2",
+                "refresh_token_expires_in": 2592000,
+            },
+        },
+    )
+    return platform
+
+
+@pytest.fixture
+def kuaishou(platform):
+    platform.post(
+        f"{BASE}/rest/openapi/oauth2/authorize/refresh_token",
+        json={
+            "code": 0,
+            "data": {
+                "access_token": "tok-1",
+                "access_token_expires_in": 86400,
+                "refresh_token": "r-2",
+                "refresh_token_expires_in": 2592000,
+            },
+        },
+    )
+    return platform
+
+
+@pytest.fixture
+def baidu(platform):
+    platform.post(
+        f"{BASE}/oauth/refreshToken",
+        json={
+            "code": 0,
+            "message": "success",
+            "data": {
+                "accessToken": "tok-1",
+                "refreshToken": "r-2",
+                "expiresIn": 86400,
+                "refreshExpiresIn": 2592000,
+            },
+        },
+    )
+    return platform
+
+
+@pytest.fixture
+def juguang(platform):
+    platform.post(
+        f"{BASE}/api/open/oauth2/refresh_token",
+        json={
+            "code": 0,
+            "success": True,
+            "data": {
+                "access_token": "tok-1",
+                "access_token_expires_in": 86400,
+                "refresh_token": "r-2",
+                "refresh_token_expires_in": 2592000,
+            },
+        },
+    )
+    return platform
+
+
+@pytest.fixture
 def run(settings, clocks):
     """Pull one stream; returns its commit and the landed rows by event date."""
 

@@ -1,7 +1,7 @@
 import pytest
 
 from extractors.core.errors import MalformedAnswerError
-from extractors.core.paging import Cursor, NextKey, PageNumber
+from extractors.core.paging import Counted, Cursor, NextKey, Offset, PageNumber
 
 
 def asked(answers):
@@ -64,3 +64,21 @@ def test_numbered_pages_are_read_to_the_last_also_when_their_number_grows():
 def test_no_page_at_all_is_one_empty_answer():
     _, ask = asked([{"page_info": {"total_page": 0}}])
     assert len(list(PageNumber(10).pages(ask))) == 1
+
+
+def test_counted_pages_go_on_until_all_rows_were_given_however_small_the_pages():
+    calls, ask = asked([{"total_count": 3, "rows": [1]}, {"total_count": 3, "rows": [2, 3]}])
+    assert [page["rows"] for page in Counted(50, rows="rows").pages(ask)] == [[1], [2, 3]]
+    assert [call["page"] for call in calls] == [1, 2]
+
+
+def test_counted_pages_end_at_an_empty_one_though_rows_are_missing():
+    calls, ask = asked([{"total_count": 3, "rows": [1]}, {"total_count": 3, "rows": []}])
+    assert len(list(Counted(50, rows="rows").pages(ask))) == 2
+    assert len(calls) == 2
+
+
+def test_offsets_follow_the_rows_received():
+    calls, ask = asked([{"totalRowCount": 3, "rows": [1, 2]}, {"totalRowCount": 3, "rows": [3]}])
+    assert [page["rows"] for page in Offset(1000).pages(ask)] == [[1, 2], [3]]
+    assert [call["startRow"] for call in calls] == [0, 2]

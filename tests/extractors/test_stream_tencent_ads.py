@@ -1,11 +1,13 @@
+import dataclasses
+import hashlib
 import json
 from datetime import timedelta
 
 import pytest
-from responses.matchers import query_param_matcher
-from vendor_accounts import BASE, SECRET, TODAY, YESTERDAY
+from responses.matchers import json_params_matcher, query_param_matcher
+from vendor_accounts import ACCOUNTS, BASE, SECRET, TODAY, YESTERDAY
 
-from extractors.core.errors import ApiError, AuthenticationError
+from extractors.core.errors import ApiError, AuthenticationError, MalformedAnswerError
 
 URL = f"{BASE}/v3.0/daily_reports/get"
 
@@ -25,7 +27,7 @@ def row(day, adgroup=7, site="SITE_SET_MOMENTS", **metrics):
     } | metrics
 
 
-def answer(rows, page=1, pages=1):
+def answer(rows, page=1, pages=1, total=None):
     return {
         "code": 0,
         "message": "",
@@ -34,7 +36,7 @@ def answer(rows, page=1, pages=1):
             "page_info": {
                 "page": page,
                 "page_size": 2000,
-                "total_number": len(rows),
+                "total_number": len(rows) * pages if total is None else total,
                 "total_page": pages,
             },
         },
@@ -196,3 +198,122 @@ def test_the_days_quota_is_an_error_for_tomorrow(tencent, run):
     tencent.get(URL, json={"code": 11018})
     with pytest.raises(ApiError, match=r"11018.*next day"):
         run("tencent_ads", "daily_report_request_time", window=(YESTERDAY, YESTERDAY))
+
+
+# ------------------------------------------------------------------------- hours and ad groups
+def test_hours_are_asked_for_a_day_at_a_time_and_reconciled_by_day(tencent, run):
+    before = YESTERDAY - timedelta(1)
+    for day in (before, YESTERDAY):
+        span = json.dumps({"start_date": str(day), "end_date": str(day)}, separators=(",", ":"))
+        # the vendor's hourly sample: 66 clicks of 5,809 views for 298.66 yuan
+        hour = {k: v for k, v in row(day).items() if k not in ("date", "site_set")} | {"hour": 9}
+        tencent.get(
+            f"{BASE}/v3.0/hourly_reports/get",
+            json=answer([hour]),
+            match=[query_param_matcher({"date_range": span}, strict_match=False)],
+        )
+    totals(tencent, [{"date": str(YESTERDAY), "cost": 29866}])
+    commit, rows = run("tencent_ads", "hourly_report", window=(before, YESTERDAY))
+    [landed] = rows[YESTERDAY]
+    assert (landed["hour"], landed["cost"], landed["view_count"]) == (9, 29866, 5809)
+    assert round(landed["valid_click_count"] / landed["view_count"], 4) == 0.0114
+    assert round(landed["cost"] / landed["valid_click_count"]) == 453
+    assert rows.keys() == {before, YESTERDAY}
+    cost = {t.event_date: t.platform_total for t in commit.control_totals if t.measure == "cost"}
+    assert cost == {before: None, YESTERDAY: 29866}
+
+
+def test_ad_groups_are_listed_by_cursor(tencent, run):
+    url = f"{BASE}/v3.0/adgroups/get"
+    group = {
+        "adgroup_id": 9007199254740993,
+        "adgroup_name": "春季",
+        "created_time": 1775000000,
+        "daily_budget": 0,
+        "site_set": ["SITE_SET_MOMENTS"],
+        "is_deleted": False,
+    }
+    tencent.get(
+        url,
+        json={"code": 0, "data": {"list": [group], "cursor_page_info": {"next_cursor": "c2"}}},
+        match=[query_param_matcher({"page_size": "100"}, strict_match=False)],
+    )
+    tencent.get(
+        url,
+        json={"code": 0, "data": {"list": [group | {"adgroup_id": 2}], "cursor_page_info": {}}},
+        match=[query_param_matcher({"cursor": "c2"}, strict_match=False)],
+    )
+    _, rows = run("tencent_ads", "adgroup")
+    assert [r["adgroup_id"] for r in rows[TODAY]] == ["2", "9007199254740993"]
+    assert rows[TODAY][0]["site_set"] == '["SITE_SET_MOMENTS"]'
+    assert rows[TODAY][0]["daily_budget"] == 0
+
+
+# ------------------------------------------------------------------------ asynchronous reports
+LARGE = dataclasses.replace(
+    ACCOUNTS["tencent_ads"], options={**ACCOUNTS["tencent_ads"].options, "large": True}
+)
+HEADING = "adgroup_id,site_set,adgroup_name,view_count,valid_click_count,cost,conversions_count\n"
+
+
+def task(platform, day, content, *, md5=None, status="TASK_STATUS_COMPLETED"):
+    """A day's task; a file for each line, all with a heading."""
+    number = day.toordinal()
+    platform.post(
+        f"{BASE}/v3.0/async_reports/add",
+        json={"code": 0, "data": {"task_id": number}},
+        match=[json_params_matcher({"date": str(day)}, strict_match=False)],
+    )
+    parts = [HEADING + content[0]] + [HEADING + line for line in content[1:]]
+    files = [
+        {"file_id": number * 10 + n, "md5": md5 or hashlib.md5(part.encode()).hexdigest()}
+        for n, part in enumerate(parts)
+    ]
+    for file, part in zip(files, parts, strict=True):
+        platform.get(
+            f"{BASE}/v3.0/async_report_files/get",
+            body=part,
+            match=[query_param_matcher({"file_id": str(file["file_id"])}, strict_match=False)],
+        )
+    return {
+        "task_id": number,
+        "status": status,
+        "result": {"code": 0, "data": {"file_info_list": files}},
+    }
+
+
+def listed(platform, tasks):
+    platform.get(
+        f"{BASE}/v3.0/async_reports/get",
+        json={"code": 0, "data": {"list": tasks, "page_info": {"total_page": 1}}},
+    )
+
+
+def test_a_large_account_has_a_task_and_files_for_each_day(tencent, run):
+    before = YESTERDAY - timedelta(1)
+    lines = ["7,SITE_SET_MOMENTS,春季,5809,66,29866,3\n", "8,SITE_SET_WECHAT,夏季,1,1,5,0\n"]
+    listed(tencent, [task(tencent, day, lines) for day in (before, YESTERDAY)])
+    totals(tencent, [])
+    commit, rows = run(
+        "tencent_ads",
+        "daily_report_request_time",
+        window=(before, YESTERDAY),
+        account=LARGE,
+    )
+    assert commit.rows == 4
+    assert [(r["adgroup_id"], r["account_id"], r["cost"]) for r in rows[before]] == [
+        ("7", "20001", 29866),
+        ("8", "20001", 5),
+    ]
+
+
+def test_a_file_that_is_not_the_one_announced_lands_nothing(tencent, run):
+    listed(tencent, [task(tencent, YESTERDAY, ["7,S,x,1,1,1,1\n"], md5="0" * 32)])
+    totals(tencent, [])
+    with pytest.raises(MalformedAnswerError, match="not the one that the platform announced"):
+        run(
+            "tencent_ads",
+            "daily_report_request_time",
+            window=(YESTERDAY, YESTERDAY),
+            account=LARGE,
+        )

@@ -29,6 +29,38 @@ ACCOUNTS = {
         {"client_id": "77", "account_id": "20001"},
         {"client_secret": SECRET, "refresh_token": "r3fresh"},
     ),
+    "oceanengine": Account(
+        "oceanengine",
+        "30001",
+        BASE,
+        "巨量",
+        {"app_id": "88", "advertiser_id": "1790000000000000001"},
+        {"secret": SECRET, "refresh_token": "r3fresh"},
+    ),
+    "kuaishou": Account(
+        "kuaishou",
+        "40001",
+        BASE,
+        "快手",
+        {"app_id": "66", "advertiser_id": "40001"},
+        {"secret": SECRET, "refresh_token": "r3fresh"},
+    ),
+    "baidu": Account(
+        "baidu",
+        "50001",
+        BASE,
+        "百度",
+        {"app_id": "app-55", "user_name": "某某护肤", "user_id": "50001"},
+        {"secret_key": SECRET, "refresh_token": "r3fresh"},
+    ),
+    "juguang": Account(
+        "juguang",
+        "60001",
+        BASE,
+        "小红书",
+        {"app_id": "44", "advertiser_id": "60001"},
+        {"secret": SECRET, "refresh_token": "r3fresh"},
+    ),
 }
 
 
