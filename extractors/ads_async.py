@@ -140,7 +140,8 @@ class _Note:
             begun = datetime.fromisoformat(noted["begun_at"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
-        self.is_from_before = begun <= now <= begun + REUSED_FOR
+        # a rerun at the same moment may begin a little before the note was written
+        self.is_from_before = abs(now - begun) <= REUSED_FOR
         return noted["task"] if self.is_from_before else None
 
     def write(self, task: str, now: datetime) -> None:
