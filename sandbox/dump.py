@@ -16,11 +16,11 @@ from sandbox.parameters import (
     CHANNELS,
     DEVICES,
     EVENT_TYPES,
-    SITE_SETS,
 )
 from sandbox.timeline import NEVER_MS, day_number
 from sandbox.world import World
-from sandbox.world.ads import ADGROUPS
+from sandbox.world.ad_catalog import UNITS, created_ms, first_day, last_day
+from sandbox.world.ads import ADD, KINDS, LEAD, ORDER
 from sandbox.world.articles import COUNTERS, PURPOSES, STAT_DAYS
 from sandbox.world.orders import PRODUCTS
 from sandbox.world.pages import PAGES, SITES
@@ -155,16 +155,34 @@ def _orders(world: World) -> dict:
 
 
 def _cell_columns(world: World, cell: np.ndarray) -> dict:
-    ads = world.ads
-    sites = [*SITE_SETS]
-    site = np.array([sites.index(s) for s in ads.cell_site_set])[cell]
-    adgroup = ads.cell_adgroup[cell]
+    cells = world.ads.cells
+    units = [c.unit for c in cells]
     return {
-        "account_id": _names([g.account for g in ADGROUPS], adgroup),
-        "adgroup_id": _names([str(g.adgroup_id) for g in ADGROUPS], adgroup),
-        "adgroup_name": _names([g.name for g in ADGROUPS], adgroup),
-        "site_set": _names(sites, site),
-        "channel_id": _names([*SITE_SETS.values()], site),
+        "platform": _names([u.platform for u in units], cell),
+        "account": _names([u.account for u in units], cell),
+        "campaign_id": _names([str(u.campaign_id) if u.campaign_id else None for u in units], cell),
+        "adgroup_id": _names([str(u.unit_id) for u in units], cell),
+        "creative_id": _names([str(c.unit.creative_id(c.creative)) for c in cells], cell),
+        "placement": _names([c.placement for c in cells], cell),
+        "channel_id": _names([c.channel for c in cells], cell),
+    }
+
+
+def _ad_groups(world: World) -> dict:
+    first, every = world.calendar.first_number, np.arange(len(UNITS))
+    return {
+        "platform": _names([u.platform for u in UNITS], every),
+        "account": _names([u.account for u in UNITS], every),
+        "campaign_id": _names(
+            [str(u.campaign_id) if u.campaign_id else None for u in UNITS], every
+        ),
+        "campaign_name": _names([u.campaign_name or None for u in UNITS], every),
+        "adgroup_id": _names([str(u.unit_id) for u in UNITS], every),
+        "adgroup_name": _names([u.unit_name for u in UNITS], every),
+        "creatives": np.array([u.creatives for u in UNITS]),
+        "first_date": _date(first + np.array([first_day(u, world.calendar) for u in UNITS])),
+        "last_date": _date(first + np.array([last_day(u, world.calendar) for u in UNITS])),
+        "visible_at": _at(np.array([created_ms(u, world.calendar) for u in UNITS])),
     }
 
 
@@ -179,18 +197,31 @@ def _ad_days(world: World) -> dict:
         "impressions": ads.impressions[cell, day],
         "clicks": ads.clicks[cell, day],
         "cost_fen": ads.cost_fen[cell, day],
-        "visible_at": _at(ads.visible_ms[day]),
+        "visible_at": _at(ads.visible_ms[cell, day]),
     }
 
 
 def _ad_conversions(world: World) -> dict:
-    ads, first = world.ads, world.calendar.first_number
+    claims, truth, first = world.ads.claims, world.ads.conversions, world.calendar.first_number
+    of = claims.conversion
+    names = (
+        world.page_events.event_id[truth.subject[truth.kind == LEAD]],
+        world.persons.external_userid[truth.subject[truth.kind == ADD]],
+        world.orders.order_id[truth.subject[truth.kind == ORDER]],
+    )
     return {
-        **_cell_columns(world, ads.conversion_cell),
-        "request_date": _date(first + ads.request_day),
-        "reported_date": _date(first + ads.reported_day),
-        "is_scan_follow": ads.is_scan_follow,
-        "visible_at": _at(ads.conversion_visible_ms),
+        **_cell_columns(world, claims.cell),
+        "conversion_type": _names(KINDS, truth.kind[of]),
+        "conversion_id": _texts(np.concatenate(names)[of]),
+        "external_userid": _names(world.persons.external_userid.tolist(), truth.person[of]),
+        "value_fen": truth.value_fen[of],
+        "is_own": claims.is_own,
+        "request_date": _date(first + claims.request_day),
+        "request_hour": claims.request_hour,
+        "reported_date": _date(first + claims.event_day),
+        "reported_hour": claims.event_hour,
+        "happened_at": _at(truth.happened_ms[of]),
+        "visible_at": _at(claims.visible_ms),
     }
 
 
@@ -275,6 +306,7 @@ TABLES = {
     "relations": _relations,
     "page_events": _page_events,
     "orders": _orders,
+    "ad_groups": _ad_groups,
     "ad_days": _ad_days,
     "ad_conversions": _ad_conversions,
     "articles": _articles,

@@ -192,6 +192,17 @@ def _with_tail(known: dict[int, float], last_day: int = 30) -> np.ndarray:
 
 ARTICLE_CURVE = _with_tail(_KNOWN_ARTICLE)
 CONVERSION_CURVE = _with_tail(_KNOWN_CONVERSION)
+# platform -> share of a click day's conversions known d days later (billing or request clock)
+AD_CURVES = {
+    "tencent_ads": CONVERSION_CURVE,
+    "oceanengine": _with_tail(
+        {0: 0.50, 1: 0.68, 2: 0.78, 3: 0.84, 4: 0.89, 5: 0.92, 6: 0.94, 7: 0.96}
+    ),
+    # these credit the clicks of the last seven days only
+    "kuaishou": np.array([0.52, 0.72, 0.82, 0.88, 0.92, 0.95, 0.98, 1.0]),
+    "baidu": np.array([0.58, 0.76, 0.85, 0.90, 0.94, 0.97, 0.99, 1.0]),
+    "juguang": np.array([0.48, 0.66, 0.77, 0.85, 0.90, 0.94, 0.98, 1.0]),
+}
 # strength of the day-to-day noise: Beta with this sum of parameters (larger is calmer)
 ARRIVAL_CONCENTRATION = 150.0
 # partners report in batches on days 3 to 5, fewer of them at weekends and on holidays
@@ -200,6 +211,26 @@ REST_DAY_BATCH_FACTOR = 0.6
 
 # ------------------------------------------------------------------------------------- effects
 COST_GROWTH_PER_MONTH = 0.03
+# spend of a channel's day S buys V * S^a / (K^a + S^a) clicks; V is this many ordinary days' clicks
+HILL_CEILING = 2.5
+HILL_EXPONENT = 1.2
+# fen that a click costs on an ordinary day at the start of the period
+CLICK_PRICE_FEN = {
+    "tencent_moments": 165,
+    "tencent_channels": 150,
+    "tencent_wechat": 140,
+    "oceanengine_feed": 95,
+    "kuaishou_feed": 70,
+    "baidu_search": 180,
+    "xiaohongshu_feed": 110,
+}
+# of the clicks that are paid, the share that reaches our page
+LANDING_SHARE = 0.85
+# platforms claim what they see: most of their own conversions, and some of the others'
+OWN_CLAIM_SHARE = 0.95
+FOREIGN_CLAIM_SHARE = 0.12
+UNPAID_CLAIM_SHARE = 0.03
+ORDER_CLAIM_DAYS = 30
 HIGH_INTERACTION_GROUP_SHARE = 0.12
 REPURCHASE_LIFT_HIGH_INTERACTION = 1.47
 LOSS_FACTOR_INTERACTIVE = 0.37

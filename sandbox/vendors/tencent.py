@@ -13,8 +13,9 @@ from sandbox.state import State
 from sandbox.tokens import TokenStore
 from sandbox.vendors.common import Refusal, answer
 from sandbox.vendors.tencent_reports import Reports
-from sandbox.world.ads import AD_ACCOUNTS
+from sandbox.world.ad_catalog import AD_ACCOUNTS as ALL_ACCOUNTS
 
+AD_ACCOUNTS = ALL_ACCOUNTS["tencent_ads"]
 CLIENT_ID, CLIENT_SECRET = "1110000001", "sandbox-ads-secret-5e61"
 ALLOWED_SKEW_SECONDS = 300
 MAX_NONCE_LENGTH = 32
@@ -198,7 +199,7 @@ class TencentAds:
             self._admit(request.query_params, api)
             trace = self._trace()
             return answer(
-                self.reports.daily(request.query_params, trace), self._headers(api, trace)
+                self.reports.report(request.query_params, trace), self._headers(api, trace)
             )
         except Refusal as refusal:
             return self._refuse(refusal, api)

@@ -1,65 +1,94 @@
-"""Tencent daily reports: which rows a day has, and how they grow."""
+"""Tencent daily and hourly reports: which rows a day has, and how they grow."""
 
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import numpy as np
 import orjson
 from starlette.datastructures import QueryParams
 
-from sandbox import faults
-from sandbox.parameters import SITE_SETS
 from sandbox.state import State
-from sandbox.timeline import DAY_MS, HOUR_MS, date_of_number, day_number, number_of_date
+from sandbox.timeline import date_of_number, day_number, number_of_date
+from sandbox.vendors.ad_figures import Figures, grouped, share_of_tencent
 from sandbox.vendors.common import Refusal, is_texts, joined
-from sandbox.world.ads import ADGROUPS
+from sandbox.world.ads import Cell
 
 PARAMETER = 31033
 HISTORY_DAYS, MAX_SPAN_DAYS, MAX_PAGE_SIZE = 365, 90, 2000
-LEVELS = {
+HOURLY_HISTORY_DAYS = 90
+DAILY_LEVELS = {
     "REPORT_LEVEL_ADVERTISER": ("date",),
     "REPORT_LEVEL_ADGROUP": ("date", "adgroup_id", "site_set"),
+    "REPORT_LEVEL_DYNAMIC_CREATIVE": ("date", "adgroup_id", "dynamic_creative_id", "site_set"),
 }
+HOURLY_LEVELS = {
+    "REPORT_LEVEL_ADVERTISER": ("hour",),
+    "REPORT_LEVEL_ADGROUP": ("hour", "adgroup_id"),
+    "REPORT_LEVEL_DYNAMIC_CREATIVE": ("hour", "adgroup_id", "dynamic_creative_id"),
+}
+# time_line -> (clock of the figures, stream name of the daily report)
 CLOCKS = {
-    "REQUEST_TIME": "daily_report_request_time",
-    "REPORTING_TIME": "daily_report_reporting_time",
+    "REQUEST_TIME": ("request", "daily_report_request_time"),
+    "REPORTING_TIME": ("event", "daily_report_reporting_time"),
 }
-COUNTS = ("view_count", "valid_click_count", "cost", "conversions_count", "scan_follow_user_count")
+HOURLY_STREAM = "hourly_report"
+# field -> counter of the figures; `clock` stands for that of the time_line
+_COUNTERS = {
+    "view_count": "impressions",
+    "valid_click_count": "clicks",
+    "cost": "cost_fen",
+    "conversions_count": "clock:lead+add",
+    "request_conversions_count": "request:lead+add",
+    "scan_follow_user_count": "clock:add",
+    "scan_follow_count": "clock:add",
+    "page_reservation_count": "clock:lead",
+    "deep_conversions_count": "clock:order",
+    "order_pv": "clock:order",
+    "order_amount": "clock:order:value",
+    **{f"order_clk_{n}d_pv": f"request{n}:order" for n in (7, 15, 30)},
+    **{f"order_clk_{n}d_amount": f"request{n}:order:value" for n in (7, 15, 30)},
+}
+COUNTS = tuple(_COUNTERS)
+# always needed: they make the rates, and a row is there when one of them is not 0
+_BASE = (
+    "view_count",
+    "valid_click_count",
+    "cost",
+    "conversions_count",
+    "deep_conversions_count",
+    "order_amount",
+)
 # contract fields that this world has no figures for: asked for, they are absent
 _OTHER_FIELDS = frozenset(
     (
-        "dynamic_creative_id",
-        "dynamic_creative_name",
         "video_id",
         "view_user_count",
         "click_user_count",
         "acquisition_cost",
-        "request_conversions_count",
-        "deep_conversions_count",
-        "deep_conversions_rate",
-        "deep_conversions_cost",
         "conversions_by_display_count",
         "conversions_by_click_count",
-        "order_pv",
-        "order_amount",
-        "order_roi",
         "purchase_pv",
         "purchase_amount",
-        "scan_follow_count",
         "after_add_wecom_consult_dedup_pv",
         "from_follow_uv",
         "biz_follow_uv",
         "video_outer_play_count",
-        "page_reservation_count",
         "overall_leads_purchase_count",
     )
 )
-_RATES = ("ctr", "cpc", "thousand_display_price", "conversions_rate", "conversions_cost")
-FIELDS = (
-    frozenset(("date", "account_id", "adgroup_id", "adgroup_name", "site_set", *COUNTS, *_RATES))
-    | _OTHER_FIELDS
+_KEYS = ("date", "hour", "account_id", "adgroup_id", "adgroup_name", "site_set")
+_CREATIVE = ("dynamic_creative_id", "dynamic_creative_name")
+_RATES = (
+    "ctr",
+    "cpc",
+    "thousand_display_price",
+    "conversions_rate",
+    "conversions_cost",
+    "deep_conversions_rate",
+    "deep_conversions_cost",
+    "order_roi",
 )
+FIELDS = frozenset((*_KEYS, *_CREATIVE, *COUNTS, *_RATES)) | _OTHER_FIELDS
 
 
 @dataclass(frozen=True)
@@ -67,16 +96,18 @@ class Ask:
     """A checked request."""
 
     account: str
-    level: str
+    hourly: bool
     clock: str
+    stream: str
     first: int
     last: int
     group_by: tuple[str, ...]
     fields: tuple[str, ...]
     adgroups: frozenset[int] | None
-    order_by: tuple[tuple[str, bool], ...]
-    page: int
-    page_size: int
+    creatives: frozenset[int] | None
+    order_by: tuple[tuple[str, bool], ...] = ()
+    page: int = 1
+    page_size: int = MAX_PAGE_SIZE
 
 
 class Reports:
@@ -85,37 +116,12 @@ class Reports:
     def __init__(self, state: State) -> None:
         """Everything is computed from the state's world at its virtual now."""
         self.state = state
-        ads = state.world.ads
-        self._account_of_cell = ads.cell_account()
-        self._channel_of_cell = np.array([SITE_SETS[s] for s in ads.cell_site_set])
-        self._version = -1
+        self.figures = Figures(state, "tencent_ads", share_shown=share_of_tencent)
 
-    def daily(self, query: QueryParams, trace: str) -> bytes:
-        """The answer to daily_reports/get."""
-        ask = self._checked(query)
-        if self._version != self.state.version:
-            self._counts: dict[tuple, dict[str, list]] = {}
-            self._fragments: dict[tuple, list[bytes]] = {}
-            self._version = self.state.version
-        if "date" in ask.group_by and not ask.order_by and ask.adgroups is None:
-            rows = [
-                fragment
-                for day in range(ask.first, ask.last + 1)
-                for fragment in self._fragments_of(ask, day)
-            ]
-        else:
-            found = self._rows(ask, ask.first, ask.last)
-            for name, descending in reversed(ask.order_by):
-                found.sort(key=lambda row: row[name], reverse=descending)
-            rows = [orjson.dumps(self._chosen(ask, row)) for row in found]
-        total, start = len(rows), (ask.page - 1) * ask.page_size
-        page_info = {
-            "page": ask.page,
-            "page_size": ask.page_size,
-            "total_number": total,
-            "total_page": -(-total // ask.page_size),
-        }
-        data = joined({}, "list", rows[start : start + ask.page_size], {"page_info": page_info})
+    def report(self, query: QueryParams, trace: str, *, hourly: bool = False) -> bytes:
+        """The answer to daily_reports/get or hourly_reports/get."""
+        ask = self.checked(query, hourly=hourly)
+        data = self.figures.cached(ask, lambda: self._page(ask))
         return (
             b'{"code":0,"message":"","message_cn":"","data":'
             + data
@@ -124,47 +130,61 @@ class Reports:
             + b'"}'
         )
 
+    def _page(self, ask: Ask) -> bytes:
+        if ask.order_by or ask.hourly:
+            found = self.rows(ask, ask.first, ask.last)
+            for name, descending in reversed(ask.order_by):
+                found.sort(key=lambda row: row[name], reverse=descending)
+            rows = [orjson.dumps(chosen(ask, row)) for row in found]
+        elif "date" in ask.group_by:
+            days = range(ask.first, ask.last + 1)
+            rows = [row for day in days for row in self._fragments_of(ask, day)]
+        else:
+            rows = [orjson.dumps(chosen(ask, r)) for r in self.rows(ask, ask.first, ask.last)]
+        total, start = len(rows), (ask.page - 1) * ask.page_size
+        page_info = {
+            "page": ask.page,
+            "page_size": ask.page_size,
+            "total_number": total,
+            "total_page": -(-total // ask.page_size),
+        }
+        return joined({}, "list", rows[start : start + ask.page_size], {"page_info": page_info})
+
     # --------------------------------------------------------------------------------- checks
-    def _checked(self, query: QueryParams) -> Ask:
+    def checked(self, query: QueryParams, *, hourly: bool) -> Ask:
+        """The request, or a refusal that names what is wrong."""
+        levels = HOURLY_LEVELS if hourly else DAILY_LEVELS
         level = query.get("level")
-        if level not in LEVELS:
-            raise Refusal(PARAMETER, f"level must be one of {', '.join(LEVELS)}")
+        if level not in levels:
+            raise Refusal(PARAMETER, f"level must be one of {', '.join(levels)}")
         group_by = _json(query, "group_by")
-        if not is_texts(group_by) or not group_by:
-            raise Refusal(PARAMETER, "group_by must be a JSON array of strings")
-        if wrong := [g for g in group_by if g not in LEVELS[level]]:
+        if not is_texts(group_by) or not 0 < len(group_by) <= 10:
+            raise Refusal(PARAMETER, "group_by must be a JSON array of 1 to 10 strings")
+        if wrong := [g for g in group_by if g not in levels[level]]:
             raise Refusal(PARAMETER, f"group_by {wrong} is not allowed at {level}")
-        fields = _json(query, "fields")
-        if not is_texts(fields) or not 0 < len(fields) <= 1024:
-            raise Refusal(PARAMETER, "fields must be a JSON array of 1 to 1024 strings")
-        if wrong := [f for f in fields if f not in FIELDS]:
-            raise Refusal(PARAMETER, f"fields {wrong} are unknown")
+        fields = checked_fields(_json(query, "fields"), "fields")
         clock = query.get("time_line", "REQUEST_TIME")
         if clock not in CLOCKS:
             raise Refusal(PARAMETER, f"time_line must be one of {', '.join(CLOCKS)}")
-        first, last = self._dates(_json(query, "date_range"))
-        order_by = []
-        for item in _json(query, "order_by", optional=True) or ():
-            name = item.get("sort_field") if isinstance(item, dict) else None
-            direction = item.get("sort_type") if isinstance(item, dict) else None
-            if name not in COUNTS + tuple(group_by) or direction not in ("ASCENDING", "DESCENDING"):
-                raise Refusal(PARAMETER, "order_by needs sort_field and sort_type")
-            order_by.append((name, direction == "DESCENDING"))
+        first, last = self._dates(_json(query, "date_range"), hourly=hourly)
+        filtering = _json(query, "filtering", optional=True)
         return Ask(
-            query["account_id"],
-            level,
-            clock,
-            first,
-            last,
-            tuple(g for g in LEVELS[level] if g in group_by),
-            tuple(dict.fromkeys(fields)),
-            _adgroups(_json(query, "filtering", optional=True)),
-            tuple(order_by),
-            _number(query, "page", 1, 99_999),
-            _number(query, "page_size", 10, MAX_PAGE_SIZE),
+            account=query["account_id"],
+            hourly=hourly,
+            clock=CLOCKS[clock][0],
+            stream=HOURLY_STREAM if hourly else CLOCKS[clock][1],
+            first=first,
+            last=last,
+            group_by=tuple(g for g in levels[level] if g in group_by),
+            fields=fields,
+            adgroups=_filtered(filtering, "adgroup_id"),
+            creatives=_filtered(filtering, "dynamic_creative_id"),
+            order_by=_order(_json(query, "order_by", optional=True), group_by),
+            page=number(query, "page", 1, 99_999),
+            page_size=number(query, "page_size", 10, MAX_PAGE_SIZE),
         )
 
-    def _dates(self, given: Any) -> tuple[int, int]:
+    def _dates(self, given: Any, *, hourly: bool) -> tuple[int, int]:
         try:
             first = number_of_date(date.fromisoformat(given["start_date"]))
             last = number_of_date(date.fromisoformat(given["end_date"]))
@@ -173,122 +193,107 @@ class Reports:
                 PARAMETER, "date_range needs start_date and end_date as YYYY-MM-DD"
             ) from None
         today = int(day_number(self.state.now_ms))
+        history = HOURLY_HISTORY_DAYS if hourly else HISTORY_DAYS
         if last < first or last > today:
             raise Refusal(PARAMETER, "date_range must not end before it starts or after today")
+        if hourly and first != last:
+            raise Refusal(PARAMETER, "an hourly report is of one day: start_date = end_date")
         if last - first >= MAX_SPAN_DAYS:
             raise Refusal(PARAMETER, f"date_range is longer than {MAX_SPAN_DAYS} days")
-        if first <= today - HISTORY_DAYS:
-            raise Refusal(PARAMETER, f"date_range reaches back more than {HISTORY_DAYS} days")
+        if first <= today - history:
+            raise Refusal(PARAMETER, f"date_range reaches back more than {history} days")
         return first, last
 
     # ----------------------------------------------------------------------------------- rows
-    def _cells(self, account: str, clock: str) -> dict[str, list]:
-        """Counters of each cell and day (nested lists) as the platform shows them now."""
-        key = (account, clock)
-        if key in self._counts:
-            return self._counts[key]
-        ads, calendar, now = self.state.world.ads, self.state.world.calendar, self.state.now_ms
-        held = self.state.faults_of("tencent_ads", account, CLOCKS[clock])
-        mine = np.flatnonzero(self._account_of_cell == account)
-        number = calendar.first_number + np.arange(calendar.count)
-        shape = (len(mine), calendar.count)
-        channel = np.broadcast_to(self._channel_of_cell[mine, None], shape)
-        ready = faults.effective(
-            held, np.broadcast_to(ads.visible_ms, shape), np.broadcast_to(number, shape), channel
-        )
-        share = np.where(ready <= now, 1.0, self._share_shown(number)[None, :])
-        is_held = (ready > now) & (ready > ads.visible_ms[None, :])
-        share[is_held] = 0.0
-        counts = {
-            name: np.floor(getattr(ads, own)[mine] * share).astype(np.int64)
-            for name, own in (
-                ("view_count", "impressions"),
-                ("valid_click_count", "clicks"),
-                ("cost", "cost_fen"),
-            )
-        }
-        position = np.full(len(self._account_of_cell), -1)
-        position[mine] = np.arange(len(mine))
-        day = ads.request_day if clock == "REQUEST_TIME" else ads.reported_day
-        chosen = (position[ads.conversion_cell] >= 0) & (day < calendar.count)
-        cell, day = position[ads.conversion_cell[chosen]], day[chosen]
-        visible = faults.effective(
-            held, ads.conversion_visible_ms[chosen], calendar.first_number + day, channel[cell, 0]
-        )
-        seen = (visible <= now) & ~is_held[cell, day]
-        flat = (cell * calendar.count + day)[seen]
-        scans = ads.is_scan_follow[chosen][seen]
-        for name, weights in (("conversions_count", None), ("scan_follow_user_count", scans)):
-            total = np.bincount(flat, weights, minlength=len(mine) * calendar.count)
-            counts[name] = total.astype(np.int64).reshape(shape)
-        result = {name: values.T.tolist() for name, values in counts.items()}
-        result["cells"] = [
-            (ADGROUPS[ads.cell_adgroup[c]], ads.cell_site_set[c]) for c in mine.tolist()
-        ]
-        self._counts[key] = result
-        return result
-
-    def _share_shown(self, number: np.ndarray) -> np.ndarray:
-        """Part of a day's delivery that shows before it is complete at 08:00 of the next."""
-        since = self.state.now_ms - (number * DAY_MS - 8 * HOUR_MS)
-        during = np.clip(since / DAY_MS, 0, 1) * 0.9
-        after = np.clip((since - DAY_MS) / (8 * HOUR_MS), 0, 1) * 0.08
-        return during + after
-
-    def _rows(self, ask: Ask, first: int, last: int) -> list[dict]:
+    def rows(self, ask: Ask, first: int, last: int) -> list[dict]:
         """Grouped rows of some days, with every known field."""
-        counts = self._cells(ask.account, ask.clock)
-        base, days = self.state.world.calendar.first_number, self.state.world.calendar.count
-        groups: dict[tuple, list[int]] = {}
-        names: dict[tuple, str] = {}
-        for day in range(max(first, base), min(last, base + days - 1) + 1):
-            columns = [counts[name][day - base] for name in COUNTS]
-            for position, (adgroup, site_set) in enumerate(counts["cells"]):
-                values = [column[position] for column in columns]
-                if not any(values) or (
-                    ask.adgroups is not None and adgroup.adgroup_id not in ask.adgroups
-                ):
-                    continue
-                whole = {"date": day, "adgroup_id": adgroup.adgroup_id, "site_set": site_set}
-                key = tuple(whole[g] for g in ask.group_by)
-                names[key] = adgroup.name
-                kept = groups.setdefault(key, [0] * len(COUNTS))
-                groups[key] = [a + b for a, b in zip(kept, values, strict=True)]
+        names = {*_BASE, *ask.fields, *(name for name, _ in ask.order_by)}
+        wanted = {
+            name: spec.replace("clock", ask.clock)
+            for name, spec in _COUNTERS.items()
+            if name in names
+        }
+        figures, cells = self.figures, self.figures.cells(ask.account)
+        if ask.hourly:
+            times: list = list(range(24))
+            counters = {
+                name: figures.hours(ask.account, ask.stream, spec, first)
+                for name, spec in wanted.items()
+            }
+        else:
+            days = figures.days(first, last)
+            base = self.state.world.calendar.first_number
+            times = [date_of_number(base + n).isoformat() for n in range(days.start, days.stop)]
+            counters = {
+                name: figures.counter(ask.account, ask.stream, spec)[:, days]
+                for name, spec in wanted.items()
+            }
+        time_name = "hour" if ask.hourly else "date"
+        by_time = time_name in ask.group_by
+        keys = [_key(ask, cell) for cell in cells]
+        found = grouped(keys, times if by_time else [""] * len(times), counters)
         rows = []
-        for key, values in sorted(groups.items()):
-            row: dict[str, Any] = dict(zip(ask.group_by, key, strict=True))
-            if "date" in row:
-                row["date"] = date_of_number(row["date"]).isoformat()
-            if "adgroup_id" in row:
-                row["adgroup_name"] = names[key]
-            rows.append(
-                {"account_id": int(ask.account), **row, **dict(zip(COUNTS, values, strict=True))}
-            )
+        for time, key, values in sorted(found, key=lambda f: (f[0], f[1])):
+            row: dict[str, Any] = {"account_id": int(ask.account), **dict(key)}
+            if by_time:
+                row[time_name] = time
+            if ask.hourly:
+                row["date"] = date_of_number(first).isoformat()
+            rows.append(row | values)
         return rows
 
     def _fragments_of(self, ask: Ask, day: int) -> list[bytes]:
         """Ready JSON of one day's rows."""
-        key = (ask.account, ask.clock, ask.level, ask.group_by, ask.fields, day)
-        if key not in self._fragments:
-            self._fragments[key] = [
-                orjson.dumps(self._chosen(ask, row)) for row in self._rows(ask, day, day)
-            ]
-        return self._fragments[key]
+        key = (ask.account, ask.stream, ask.group_by, ask.fields, ask.adgroups, ask.creatives, day)
+        return self.figures.cached(
+            key, lambda: [orjson.dumps(chosen(ask, row)) for row in self.rows(ask, day, day)]
+        )
 
-    @staticmethod
-    def _chosen(ask: Ask, row: dict) -> dict:
-        """Only the fields asked for; a rate without denominator is 0."""
-        views, clicks = row["view_count"], row["valid_click_count"]
-        cost, conversions = row["cost"], row["conversions_count"]
-        rates = {
-            "ctr": round(clicks / views, 4) if views else 0,
-            "cpc": round(cost / clicks) if clicks else 0,
-            "thousand_display_price": round(cost / views * 1000) if views else 0,
-            "conversions_rate": round(conversions / clicks, 4) if clicks else 0,
-            "conversions_cost": round(cost / conversions) if conversions else 0,
-        }
-        known = row | rates
-        return {name: known[name] for name in ask.fields if name in known}
+
+def _key(ask: Ask, cell: Cell) -> tuple | None:
+    """Fields of a row that come from its cell; None where the cell is filtered out."""
+    unit, creative = cell.unit, cell.unit.creative_id(cell.creative)
+    if ask.adgroups is not None and unit.unit_id not in ask.adgroups:
+        return None
+    if ask.creatives is not None and creative not in ask.creatives:
+        return None
+    key: list[tuple[str, Any]] = []
+    if "adgroup_id" in ask.group_by:
+        key += [("adgroup_id", unit.unit_id), ("adgroup_name", unit.unit_name)]
+    if "dynamic_creative_id" in ask.group_by:
+        name = f"{unit.unit_name}-创意{cell.creative + 1}"
+        key += [("dynamic_creative_id", creative), ("dynamic_creative_name", name)]
+    if "site_set" in ask.group_by:
+        key.append(("site_set", cell.placement))
+    return tuple(key)
+
+
+def chosen(ask: Ask, row: dict) -> dict:
+    """Only the fields asked for; a rate without denominator is 0."""
+    views, clicks = row["view_count"], row["valid_click_count"]
+    cost, conversions = row["cost"], row["conversions_count"]
+    deep = row["deep_conversions_count"]
+    rates = {
+        "ctr": round(clicks / views, 4) if views else 0,
+        "cpc": round(cost / clicks) if clicks else 0,
+        "thousand_display_price": round(cost / views * 1000) if views else 0,
+        "conversions_rate": round(conversions / clicks, 4) if clicks else 0,
+        "conversions_cost": round(cost / conversions) if conversions else 0,
+        "deep_conversions_rate": round(deep / clicks, 4) if clicks else 0,
+        "deep_conversions_cost": round(cost / deep) if deep else 0,
+        "order_roi": round(row["order_amount"] / cost, 4) if cost else 0,
+    }
+    known = row | rates
+    return {name: known[name] for name in ask.fields if name in known}
+
+
+def checked_fields(fields: Any, name: str) -> tuple[str, ...]:
+    """The fields asked for, each once."""
+    if not is_texts(fields) or not 0 < len(fields) <= 1024:
+        raise Refusal(PARAMETER, f"{name} must be a JSON array of 1 to 1024 strings")
+    if wrong := [f for f in fields if f not in FIELDS]:
+        raise Refusal(PARAMETER, f"{name} {wrong} are unknown")
+    return tuple(dict.fromkeys(fields))
 
 
 def _json(query: QueryParams, name: str, *, optional: bool = False) -> Any:
@@ -303,26 +308,45 @@ def _json(query: QueryParams, name: str, *, optional: bool = False) -> Any:
         raise Refusal(PARAMETER, f"{name} is not JSON") from None
 
 
-def _number(query: QueryParams, name: str, default: int, most: int) -> int:
+def number(query: QueryParams, name: str, default: int, most: int) -> int:
+    """A number of the query from 1 to the most."""
     text = query.get(name, str(default))
     if not text.isdigit() or not 1 <= int(text) <= most:
         raise Refusal(PARAMETER, f"{name} must be 1 to {most}")
     return int(text)
 
 
-def _adgroups(filtering: Any) -> frozenset[int] | None:
-    """The adgroup ids a filter names."""
-    if not filtering:
-        return None
-    chosen: frozenset[int] | None = None
-    for item in filtering if isinstance(filtering, list) else [None]:
+def _order(given: Any, group_by: list[str]) -> tuple[tuple[str, bool], ...]:
+    order_by = []
+    for item in given or ():
+        name = item.get("sort_field") if isinstance(item, dict) else None
+        direction = item.get("sort_type") if isinstance(item, dict) else None
+        if name not in (*COUNTS, *group_by) or direction not in ("ASCENDING", "DESCENDING"):
+            raise Refusal(PARAMETER, "order_by needs sort_field and sort_type")
+        order_by.append((name, direction == "DESCENDING"))
+    if len(order_by) > 2:
+        raise Refusal(PARAMETER, "order_by has at most 2 items")
+    return tuple(order_by)
+
+
+def _filtered(filtering: Any, field: str) -> frozenset[int] | None:
+    """The ids that a filter leaves of a field."""
+    left: frozenset[int] | None = None
+    if filtering and (not isinstance(filtering, list) or len(filtering) > 40):
+        raise Refusal(PARAMETER, "filtering must be a JSON array of 1 to 40 items")
+    for item in filtering or ():
         if (
             not isinstance(item, dict)
-            or item.get("field") != "adgroup_id"
+            or item.get("field") not in ("adgroup_id", "dynamic_creative_id")
             or item.get("operator") not in ("EQUALS", "IN")
             or not isinstance(item.get("values"), list)
+            or len(item["values"]) > 100
         ):
-            raise Refusal(PARAMETER, "filtering: field adgroup_id with EQUALS or IN and values")
-        ids = frozenset(int(v) for v in item["values"] if str(v).isdigit())
-        chosen = ids if chosen is None else chosen & ids
-    return chosen
+            raise Refusal(
+                PARAMETER,
+                "filtering: field adgroup_id or dynamic_creative_id with EQUALS or IN and values",
+            )
+        if item["field"] == field:
+            ids = frozenset(int(v) for v in item["values"] if str(v).isdigit())
+            left = ids if left is None else left & ids
+    return left

@@ -41,6 +41,10 @@ def generate(size: Size, seed: int = 7) -> World:
     visits = pages.visits(seed, size, days)
     persons, adder_person = people.persons(seed, size, days, visits)
     relations = people.relations(seed, size, days, persons)
+    events = pages.page_events(
+        seed, days, visits, adder_person, persons.first_add_ms, persons.unionid != ""
+    )
+    orders = _orders.orders(seed, size, days, persons, relations)
     return World(
         size=size,
         seed=seed,
@@ -48,14 +52,12 @@ def generate(size: Size, seed: int = 7) -> World:
         staff=people.staff_ids(size.staff),
         persons=persons,
         relations=relations,
-        page_events=pages.page_events(
-            seed, days, visits, adder_person, persons.first_add_ms, persons.unionid != ""
-        ),
+        page_events=events,
         staff_days=behaviour.staff_days(seed, size, days, relations),
         groups=behaviour.groups(seed, size, days),
-        orders=_orders.orders(seed, size, days, persons, relations),
+        orders=orders,
         articles=_articles.articles(seed, size, days),
-        ads=_ads.ads(seed, size, days),
+        ads=_ads.ads(seed, size, days, visits, events, persons, orders),
     )
 
 

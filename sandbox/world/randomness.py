@@ -35,7 +35,7 @@ _HOURS = np.array(
         2.8,
     ]
 )
-_HOUR_CUM = np.cumsum(_HOURS) / _HOURS.sum()
+HOUR_CUM = np.cumsum(_HOURS) / _HOURS.sum()
 
 
 def stream(seed: int, part: str) -> np.random.Generator:
@@ -48,7 +48,7 @@ def clock_times_ms(rng: np.random.Generator, count: int) -> np.ndarray:
 
     The last second of every hour stays free: an hourly drop closes then.
     """
-    hours = np.searchsorted(_HOUR_CUM, rng.random(count))
+    hours = np.searchsorted(HOUR_CUM, rng.random(count))
     return hours * HOUR_MS + (rng.random(count) * 3_598_000).astype(np.int64)
 
 

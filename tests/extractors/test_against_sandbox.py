@@ -121,7 +121,7 @@ def test_every_order_is_landed_with_its_price_in_fen(landed, truth):
 def test_ad_cost_equals_the_truth_to_the_fen_on_both_clocks(landed, truth):
     expected: dict = {}
     for row in truth("ad_days"):
-        key = (str(row["account_id"]), row["date"])
+        key = (row["account"], row["date"])
         expected[key] = expected.get(key, 0) + row["cost_fen"]
     for stream in ("daily_report_request_time", "daily_report_reporting_time"):
         cost: dict = {}

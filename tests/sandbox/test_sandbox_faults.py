@@ -294,8 +294,9 @@ def test_older_days_of_a_frozen_site_set_keep_their_last_figures(api, frozen, tr
 
     c = truth["ad_conversions"][
         lambda c: (
-            (c.site_set == "SITE_SET_MOMENTS")
-            & (c.account_id == "20001")
+            (c.placement == "SITE_SET_MOMENTS")
+            & (c.account == "20001")
+            & (c.conversion_type != "order")
             & c.request_date.astype(str).between("2026-03-20", "2026-04-05")
         )
     ]

@@ -13,12 +13,13 @@ def rows(answer: dict) -> pd.DataFrame:
 
 
 def known_on(truth, clock: str, moment: str, account: str = "20001") -> pd.DataFrame:
-    c = truth["ad_conversions"]
-    c = c[(c.account_id == account) & (c.visible_at <= pd.Timestamp(moment, tz="Asia/Shanghai"))]
+    c = truth["ad_conversions"].query("platform == 'tencent_ads' and account == @account")
+    c = c[c.visible_at <= pd.Timestamp(moment, tz="Asia/Shanghai")]
+    c = c[(c.conversion_type != "order") & (c[clock].astype(str) >= "2026-03-02")]
     return (
-        c.assign(date=c[clock].astype(str))
+        c.assign(date=c[clock].astype(str), is_add=c.conversion_type == "add")
         .groupby("date")
-        .agg(conversions=("visible_at", "size"), scans=("is_scan_follow", "sum"))
+        .agg(conversions=("visible_at", "size"), scans=("is_add", "sum"))
     )
 
 
@@ -30,9 +31,7 @@ def test_a_report_shows_what_is_known_on_its_clock(api, truth, account, clock, c
     api.at("2026-04-10")
     report = rows(api.report("2026-03-02", "2026-04-09", account, time_line=clock))
 
-    days = truth["ad_days"][
-        lambda d: (d.account_id == account) & (d.date.astype(str) <= "2026-04-09")
-    ]
+    days = truth["ad_days"][lambda d: (d.account == account) & (d.date.astype(str) <= "2026-04-09")]
     assert report.cost.sum() == days.cost_fen.sum() > 0
     assert report.view_count.sum() == days.impressions.sum()
     assert report.valid_click_count.sum() == days.clicks.sum()
@@ -63,7 +62,7 @@ def test_old_days_keep_growing_on_the_request_clock_only(api):
 
 def test_before_eight_yesterday_is_partial_and_today_never_counts_as_whole(api, truth):
     whole = truth["ad_days"][
-        lambda d: (d.account_id == "20001") & (d.date.astype(str) == "2026-04-09")
+        lambda d: (d.account == "20001") & (d.date.astype(str) == "2026-04-09")
     ].cost_fen.sum()
     costs = []
     for hour in ("2026-04-09T12:00", "2026-04-10T00:00", "2026-04-10T07:59", "2026-04-10T08:00"):

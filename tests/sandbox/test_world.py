@@ -3,15 +3,18 @@
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from hashlib import sha256
 
 import numpy as np
 import pytest
 
 from sandbox.dump import dump
-from sandbox.parameters import CHANNEL_IDS, size_named
+from sandbox.parameters import CHANNEL_IDS, CHANNELS, CLICK_PRICE_FEN, size_named
 from sandbox.timeline import DAY_MS, NEVER_MS
 from sandbox.world import generate
+from sandbox.world.ad_catalog import UNITS, first_day, last_day
+from sandbox.world.ads import ORDER
 from siyu.errors import UsageError
 
 
@@ -37,7 +40,7 @@ def test_one_seed_is_one_world_to_the_byte_in_any_process_and_time_zone(world, t
         env={**os.environ, "TZ": "America/New_York", "PYTHONHASHSEED": "99", "LC_ALL": "C"},
     )
 
-    assert len(digest(tmp_path / "here")) == 10
+    assert len(digest(tmp_path / "here")) >= 11
     assert digest(tmp_path / "there") == digest(tmp_path / "here")
 
 
@@ -102,15 +105,50 @@ def test_partners_report_less_on_rest_days(demo):
 
 
 def test_conversions_are_credited_back_after_the_curve_of_the_world(demo):
+    for platform, curve, after in (
+        ("tencent_ads", [0.45, 0.63, 0.74, 0.82, 0.87, 0.91, 0.95, 1.0], 30),
+        ("oceanengine", [0.50, 0.68, 0.78, 0.84, 0.89, 0.92, 0.96, 1.0], 30),
+        ("kuaishou", [0.52, 0.72, 0.82, 0.88, 0.92, 0.95, 1.0, 1.0], 7),
+    ):
+        visible_day, claims = visible_days(demo, platform)
+        delay = visible_day - claims.request_day
+
+        known = [(delay <= d).mean() for d in (0, 1, 2, 3, 4, 5, 7, 30)]
+
+        assert known == pytest.approx(curve, abs=0.04), platform
+        assert delay.max() <= after
+
+
+def test_every_conversion_is_final_on_its_own_day_the_next_morning(demo):
+    claims = demo.ads.claims
+    wait = claims.visible_ms - demo.calendar.start_ms - (claims.event_day + 1) * DAY_MS
+
+    assert wait.max() < 8 * 3_600_000
+    assert (claims.visible_ms >= demo.ads.conversions.happened_ms[claims.conversion]).all()
+    assert (claims.request_day <= claims.event_day).all()
+
+
+def test_platforms_claim_what_the_visitors_did_and_some_of_it_twice(demo):
+    claims, truth = demo.ads.claims, demo.ads.conversions
+    times = np.bincount(claims.conversion, minlength=len(truth.kind))
+    paid = np.array([c.utm_medium == "paid" for c in CHANNELS])[truth.channel]
+
+    assert times[paid].mean() == pytest.approx(0.95 + 0.12 * 0.5, abs=0.04)
+    assert 0.02 < (times >= 2).mean() < 0.08
+    assert 0.005 < (times[~paid] > 0).mean() < 0.04
+    own = claims.is_own
+    channels = np.array([CHANNEL_IDS.index(cell.channel) for cell in demo.ads.cells])
+    assert (channels[claims.cell[own]] == truth.channel[claims.conversion[own]]).all()
+    assert (channels[claims.cell[~own]] != truth.channel[claims.conversion[~own]]).all()
+
+
+def visible_days(demo, platform):
+    """Day index on which each claim on a form or an add shows, and those claims."""
     ads = demo.ads
-    delay = ads.reported_day - ads.request_day
-
-    known = [(delay <= d).mean() for d in (0, 1, 2, 3, 4, 5, 7, 30)]
-
-    assert known == pytest.approx([0.45, 0.63, 0.74, 0.82, 0.87, 0.91, 0.95, 1.0], abs=0.03)
-    assert delay.max() <= 30
-    visible_day = (ads.conversion_visible_ms - demo.calendar.start_ms) // DAY_MS
-    assert (visible_day == ads.reported_day).all()
+    chosen = np.isin(ads.claims.cell, ads.cells_of(platform)) & (ads.claim_kind() != ORDER)
+    columns = (getattr(ads.claims, f.name)[chosen] for f in fields(ads.claims))
+    claims = type(ads.claims)(*columns)
+    return (claims.visible_ms - demo.calendar.start_ms) // DAY_MS, claims
 
 
 def test_shares_vary_from_day_to_day_more_than_by_counting_alone(demo):
@@ -143,20 +181,38 @@ def test_live_stream_posters_convert_to_adds_nearly_twice_as_well_as_articles():
 
 def test_the_cost_of_a_click_rises_three_percent_a_month(demo):
     ads = demo.ads
-    first = ads.cost_fen[:, :30].sum() / ads.clicks[:, :30].sum()
-    last = ads.cost_fen[:, 90:].sum() / ads.clicks[:, 90:].sum()
+    for channel, price in CLICK_PRICE_FEN.items():
+        mine = [n for n, cell in enumerate(ads.cells) if cell.channel == channel]
+        first, last = (
+            ads.cost_fen[mine][:, days].sum() / ads.clicks[mine][:, days].sum()
+            for days in (slice(0, 30), slice(90, 120))
+        )
+        assert last / first == pytest.approx(1.03 ** (90 / 30.4), rel=0.03), channel
+        assert first == pytest.approx(price * 1.03**0.5, rel=0.05)
 
-    assert last / first == pytest.approx(1.03 ** (90 / 30.4), rel=0.02)
 
-
-def test_one_adgroup_starts_in_the_middle_and_a_small_account_has_true_zeros(demo):
+def test_the_more_a_channel_buys_on_a_day_the_dearer_is_its_click(demo):
     ads = demo.ads
-    starts = (ads.clicks > 0).argmax(axis=1)
-    small = np.flatnonzero(ads.cell_account() == "20002")
-    mine = np.isin(ads.conversion_cell, small)
-    per_day = np.bincount(ads.request_day[mine], minlength=120)
+    mine = [n for n, cell in enumerate(ads.cells) if cell.channel == "tencent_moments"]
+    clicks, cost = ads.clicks[mine].sum(axis=0), ads.cost_fen[mine].sum(axis=0)
+    price = cost / clicks / 1.03 ** (np.arange(120) / 30.4)
 
-    assert sorted({int(s) for s in starts if s > 10}) == [54]
+    assert np.corrcoef(clicks, price)[0, 1] > 0.6
+
+
+def test_units_run_in_their_time_and_a_small_account_has_true_zeros(demo):
+    ads = demo.ads
+    for unit in UNITS:
+        mine = [n for n, cell in enumerate(ads.cells) if cell.unit is unit]
+        days = np.flatnonzero(ads.clicks[mine].sum(axis=0))
+        assert days[0] >= first_day(unit, demo.calendar)
+        assert days[-1] <= last_day(unit, demo.calendar)
+    starts = (ads.clicks > 0).argmax(axis=1)
+    small = ads.cells_of("tencent_ads", "20002")
+    mine = np.isin(ads.claims.cell, small) & (ads.claims.event_day >= 0)
+    per_day = np.bincount(ads.claims.event_day[mine], minlength=120)
+
+    assert sorted({int(s) for s in starts if s > 20}) == [42, 48, 54, 60]
     assert (per_day == 0).mean() > 0.1
     assert per_day.sum() > 0
 
