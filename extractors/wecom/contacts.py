@@ -34,6 +34,8 @@ class FollowUser(Stream):
     name = "follow_user"
     kind = Kind.ENTITY
     endpoint = "/cgi-bin/externalcontact/get_follow_user_list"
+    endpoints = ("externalcontact.get_follow_user_list",)
+    confidence = "documented"
     schema = columns(userid=pa.string())
     primary_key = ("userid",)
 
@@ -58,6 +60,8 @@ class Customer(Stream):
     name = "customer"
     kind = Kind.ENTITY
     endpoint = "/cgi-bin/externalcontact/batch/get_by_user"
+    endpoints = ("externalcontact.batch.get_by_user",)
+    confidence = "documented"
     schema = columns(
         external_userid=pa.string(),
         unionid=pa.string(),
@@ -109,7 +113,7 @@ class Customer(Stream):
         rows: list[dict] = []
         try:
             for page in self._pages(pull, staff):
-                rows += map(_pair, page.get("external_contact_list") or ())
+                rows += map(_pair, page)
                 if len(rows) >= ROWS_PER_TABLE:
                     pull.land({pull.today: rows})
                     rows = []
@@ -125,12 +129,14 @@ class Customer(Stream):
                 pull.warn("member_skipped", f"{staff[0]} answered with code {error.code}")
         pull.land({pull.today: rows})
 
-    def _pages(self, pull: "PullContext", staff: list[str]) -> "Iterator[dict]":
-        from extractors.core.paging import Cursor
-
-        # a page may be short or empty while there is a cursor: customers are filtered out of it
+    def _pages(self, pull: "PullContext", staff: list[str]) -> "Iterator[list[dict]]":
         body = {"userid_list": staff, "limit": CUSTOMERS_PER_PAGE}
-        return Cursor().pages(lambda page: pull.client.post(self.endpoint, {**body, **page}))
+        return pull.client.pages(self.endpoint, body, "external_contact_list", _pair_key)
+
+
+def _pair_key(element: dict) -> tuple:
+    contact, follow = element["external_contact"], element["follow_info"]
+    return contact.get("external_userid"), follow.get("userid")
 
 
 def _pair(element: dict) -> dict:

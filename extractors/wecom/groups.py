@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from extractors.core.context import PullContext
 
 SOURCE = "wecom"
+GROUP_LIST = "/cgi-bin/externalcontact/groupchat/list"
+GROUPS_PER_PAGE = 1000
 COUNTERS = (
     "new_chat_cnt",
     "chat_total",
@@ -23,6 +25,13 @@ COUNTERS = (
     "member_has_msg",
     "msg_total",
 )
+
+
+def group_chats(pull: "PullContext") -> list[dict]:
+    """Every listed group: chat_id and status. `limit` is required by this list."""
+    return pull.client.listed(
+        GROUP_LIST, {"limit": GROUPS_PER_PAGE}, "group_chat_list", lambda row: row["chat_id"]
+    )
 
 
 class GroupChat(Stream):
@@ -38,21 +47,15 @@ class GroupChat(Stream):
     source = SOURCE
     name = "group_chat"
     kind = Kind.ENTITY
-    endpoint = "/cgi-bin/externalcontact/groupchat/list"
+    endpoint = GROUP_LIST
+    endpoints = ("externalcontact.groupchat.list",)
+    confidence = "documented"
     schema = columns(chat_id=pa.string(), status=pa.int64())
     primary_key = ("chat_id",)
 
     def extract(self, pull: "PullContext") -> None:
         """Every page of the list."""
-        from extractors.core.paging import Cursor
-
-        # `limit` is required here, and 1,000 is the most it takes
-        pages = Cursor().pages(
-            lambda page: pull.client.post(self.endpoint, {"limit": 1000, **page})
-        )
-        pull.land(
-            {pull.today: [row for page in pages for row in page.get("group_chat_list") or ()]}
-        )
+        pull.land({pull.today: group_chats(pull)})
 
 
 class GroupStatistic(Stream):
@@ -70,6 +73,8 @@ class GroupStatistic(Stream):
     name = "group_statistic"
     kind = Kind.REPORT
     endpoint = "/cgi-bin/externalcontact/groupchat/statistic_group_by_day"
+    endpoints = ("externalcontact.groupchat.statistic_group_by_day",)
+    confidence = "documented; readiness and revision inferred"
     schema = columns(owner=pa.string(), **dict.fromkeys(COUNTERS, pa.int64()))
     primary_key = ("owner",)
     measures = ("rows", "msg_total")

@@ -31,6 +31,8 @@ class UserBehavior(Stream):
     name = "user_behavior"
     kind = Kind.REPORT
     endpoint = "/cgi-bin/externalcontact/get_user_behavior_data"
+    endpoints = ("externalcontact.get_user_behavior_data",)
+    confidence = "documented; readiness observed, revision inferred"
     schema = columns(
         userid=pa.string(),
         **dict.fromkeys(COUNTERS, pa.int64()),
