@@ -37,13 +37,14 @@ def by_creation_day(
     for first, last in pull.windows():
         begin, end = (int(start_of(day).timestamp()) for day in (first, last + timedelta(1)))
         for row in ask(begin, end):
-            day = day_created(pull, row, field)
-            if day in rows:
+            day = _day_created(pull, row, field)
+            # windows share their edges: a row counts in the one that its day lies in
+            if day in rows and first <= day <= last:
                 rows[day].append(row)
     return rows
 
 
-def day_created(pull: "PullContext", row: dict, field: str) -> date | None:
+def _day_created(pull: "PullContext", row: dict, field: str) -> date | None:
     """The business day of a row's time; None, and counted, where there is none."""
     from extractors.core.parse import day_of_seconds
 
@@ -61,8 +62,7 @@ class Carried:
         """Nothing is read before it is asked for."""
         self._pull, self._key = pull, key
         self._days: dict[date, tuple[pa.Table, dict[tuple, list[int]], datetime]] = {}
-        option = pull.account.options.get("streams", {}).get(pull.stream.name, {})
-        self.fresh_days = int(option.get("fresh_days", FRESH_DAYS))
+        self.fresh_days = int(pull.account.options.get("fresh_days", FRESH_DAYS))
 
     def serves(self, day: date, *key: Hashable, changed_at: datetime | None = None) -> bool:
         """Whether the rows of the pull before can stand in for asking again.

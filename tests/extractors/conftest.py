@@ -1,5 +1,7 @@
 """A home of one's own, a clock that never waits, and the vendors' addresses answered in memory."""
 
+from dataclasses import replace
+
 import pytest
 import responses
 from vendor_accounts import ACCOUNTS, AS_OF, BASE, FakeClock, landed
@@ -159,3 +161,16 @@ def run(settings, clocks):
 def no_courier(monkeypatch):
     """Answers in memory are only seen by calls of this process."""
     monkeypatch.setattr("extractors.core.courier.ENABLED", False)
+
+
+@pytest.fixture
+def pull_of(settings, clocks):
+    """Pull one stream, given as a class; returns its commit and the landed rows by event date."""
+
+    def pull_one(stream, as_of=AS_OF, window=None, **options):
+        account = ACCOUNTS[stream.source]
+        account = replace(account, options={**account.options, **options})
+        commit = pull_module.pull(settings, account, stream(), as_of=as_of, window=window)
+        return commit, landed(settings, commit)
+
+    return pull_one
