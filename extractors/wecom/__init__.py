@@ -1,4 +1,4 @@
-"""WeCom (企业微信): staff, customers, groups and their daily statistics."""
+"""WeCom (企业微信): staff, customers, groups, what was sent and published, service, payments."""
 
 from extractors.wecom.contacts import Customer, FollowUser
 from extractors.wecom.groups import GroupChat, GroupStatistic
@@ -7,4 +7,19 @@ from extractors.wecom.statistics import UserBehavior
 FAMILY = "wecom"
 STREAMS = (FollowUser, Customer, GroupChat, UserBehavior, GroupStatistic)
 # contract endpoint -> why no stream reads it
-NOT_EXTRACTED: dict[str, str] = {}
+NOT_EXTRACTED: dict[str, str] = {
+    "gettoken": "authorisation: the client calls it",
+    "externalcontact.list": "batch.get_by_user gives the same customers with their details",
+    "externalcontact.get": "batch.get_by_user gives the same for a hundred members at once; only "
+    "members' own tags are left out there, and they are private to the member",
+    "externalcontact.groupchat.statistic": "the statistics by day are finer; over a day they are "
+    "the same figures",
+    "externalcontact.get_moment_customer_list": "the audience that was chosen; who can see the "
+    "moment (get_moment_send_result) is what counts, for one call per member less",
+    "externalcontact.add_contact_way": "writes",
+    "user.list_id": "needs the contact-sync secret, which opens the whole address book; user.list "
+    "gives the members that the app may see",
+    "user.simplelist": "user.list gives the same members with their status and department",
+    "webhook.send": "writes: the alerts' own channel",
+    "webhook.upload_media": "writes",
+}

@@ -101,7 +101,7 @@ class Bill(Stream):
             if fresh:
                 known |= {found[p]["bill_id"]: found[p] for p in fresh}
                 pull.arrivals += _arrivals(day, known.values())
-        pull.land_events(table.take(sorted(news)), "pay_time")
+        pull.land_events(table.take(pa.array(sorted(news), pa.int64())), "pay_time")
 
     def _windows(self, pull: "PullContext") -> "Iterator[tuple[int, int]]":
         first, last = pull.dates[0], pull.dates[-1]
