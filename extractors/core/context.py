@@ -54,6 +54,8 @@ class PullContext:
     incomplete: set[date] = field(default_factory=set)
     control_totals: list[ControlTotal] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
+    input_stamps: list[str] = field(default_factory=list)
+    duplicate_rows: int = 0
     arrivals: list[Arrival] = field(default_factory=list)
     unknown_fields: set[str] = field(default_factory=set)
     rejected: list[dict] = field(default_factory=list)

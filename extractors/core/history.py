@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -24,6 +24,16 @@ def earlier_tables(pull: "PullContext", day: date, columns: list[str]) -> list[p
         for commit in pull.commits
         for file in commit.files
         if file.event_date == day
+    ]
+
+
+def recent_tables(pull: "PullContext", since: datetime, columns: list[str]) -> list[pa.Table]:
+    """Columns of every file that commits since a moment landed, oldest pull first."""
+    return [
+        _read(pull, file.path, file.content_hash, columns)
+        for commit in pull.commits
+        if commit.pulled_at >= since
+        for file in commit.files
     ]
 
 

@@ -62,7 +62,10 @@ class Commit:
             streams the dates it touched.
         not_ready_dates: dates for which the source said or showed "not computed yet". A date in
             here and not in covered_dates got no answer at all; in both, an incomplete one.
+        input_stamps: of each of `inputs`: its size, and the time of its last change where something
+            in it could not be read. An object whose stamp has changed was replaced.
         rejected_rows: rows that could not be read; they lie under `_quarantine`.
+        duplicate_rows: rows that repeated the key of another one and were left out.
         warnings: what a person should know, each `name: detail`.
         is_backfill: its window was named by a person; it says nothing about what lies between the
             last pull and itself.
@@ -92,6 +95,8 @@ class Commit:
     rejected_rows: int = 0
     warnings: tuple[str, ...] = ()
     is_backfill: bool = False
+    input_stamps: tuple[str, ...] = ()
+    duplicate_rows: int = 0
 
     @property
     def window(self) -> tuple[date, date]:
@@ -159,6 +164,8 @@ class Commit:
             rejected_rows=raw.get("rejected_rows", 0),
             warnings=tuple(raw.get("warnings", ())),
             is_backfill=raw.get("is_backfill", False),
+            input_stamps=tuple(raw.get("input_stamps", ())),
+            duplicate_rows=raw.get("duplicate_rows", 0),
         )
 
 

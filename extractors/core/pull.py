@@ -316,6 +316,8 @@ def _commit(context: PullContext, run_id: str, files: list) -> Commit:
         rejected_rows=context.rejected_rows,
         warnings=tuple(context.warnings),
         is_backfill=context.is_explicit,
+        input_stamps=tuple(context.input_stamps),
+        duplicate_rows=context.duplicate_rows,
     )
 
 

@@ -2,8 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from extractors.core.context import PullContext
@@ -22,6 +21,22 @@ class Drop(NamedTuple):
     path: str
     delivery_date: date
     hour: int
+    size: int
+    changed: str
+
+    def stamp(self, *, is_flawed: bool) -> str:
+        """What tells a replacement from the object that was read.
+
+        Of an object in which something could not be read, also the time of its change: compressed,
+        a line that was cut can be as long as the whole one. Not of the others: an archive that is
+        moved gets new times.
+        """
+        return f"{self.size}@{self.changed}" if is_flawed else str(self.size)
+
+    @property
+    def begins_at(self) -> datetime:
+        """The moment its hour of delivery begins."""
+        return start_of(self.delivery_date) + timedelta(hours=self.hour)
 
 
 class DropFolder:
@@ -33,11 +48,11 @@ class DropFolder:
         self._clock, self._where = pull.clock, pull.where
         self.requests = 0
 
-    def drops(self, since: date | None = None) -> list[Drop]:
+    def drops(self) -> list[Drop]:
         """Every object whose delivery hour has begun, in the order of delivery.
 
-        Args:
-            since: skip the folders of earlier delivery dates, where there are day folders.
+        The whole folder is listed, however old: what is uploaded days late, into the folder of the
+        hour it was meant for, is found like everything else.
 
         Raises:
             SiyuError: the folder is not there or cannot be listed.
@@ -51,23 +66,13 @@ class DropFolder:
                 "is mounted on this machine",
             )
         found = []
-        for path in self._paths(since):
-            if not (match := _DELIVERED.search(path)):
-                continue
-            drop = Drop(path, date.fromisoformat(match[1]), int(match[2]))
-            begins = start_of(drop.delivery_date) + timedelta(hours=drop.hour)
-            # asked as of an earlier moment, later drops are not there yet
-            if begins <= self._clock.as_of:
-                found.append(drop)
+        for path, (size, changed) in self.storage.list_files("", SUFFIX).items():
+            if match := _DELIVERED.search(path):
+                day, hour = date.fromisoformat(match[1]), int(match[2])
+                found.append(Drop(path, day, hour, size, str(changed)))
+        # asked as of an earlier moment, later drops are not there yet
+        found = [drop for drop in found if drop.begins_at <= self._clock.as_of]
         return sorted(found, key=lambda drop: (drop.delivery_date, drop.hour, drop.path))
-
-    def _paths(self, since: date | None) -> Iterator[str]:
-        if since is None:
-            yield from self.storage.list_files("", SUFFIX)
-            return
-        for folder in self.storage.folders():
-            if folder.removeprefix("dt=") >= since.isoformat():
-                yield from self.storage.list_files(folder, SUFFIX)
 
     def lines(self, drop: Drop) -> tuple[list[bytes], bool]:
         """Lines of an object, and whether it ends before its end (a broken upload)."""

@@ -40,6 +40,8 @@ class ArticleTotalDetail(Stream):
     name = "article_total_detail"
     kind = Kind.REPORT
     endpoint = "/datacube/getarticletotaldetail"
+    endpoints = ("oa_article_total_detail",)
+    confidence = "documented"
     schema = columns(
         msgid=pa.string(),
         publish_type=pa.int64(),

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extractors.core.history import earlier_tables
+from extractors.core.history import earlier_tables, recent_tables
 from extractors.core.manifest import Arrival
 from extractors.core.paging import NextKey
+from extractors.core.parse import integer
 from extractors.core.stream import UTC_TIMESTAMP, Kind, Personal, Stream, columns
 from siyu.calendar import start_of
 
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
 
 LANES = 8
 ORDERS_PER_PAGE = 100
-MAX_RANGE_SECONDS = 7 * 86_400
+DAY_SECONDS = 86_400
+MAX_RANGE_SECONDS = 7 * DAY_SECONDS
+# how far back changes are looked for that the platform releases with an old update_time
+LATE_CHANGE = timedelta(7)
+UNPAID = 10
+# completed, cancelled by the merchant, refunded whole, cancelled
+FINAL_STATUSES = (100, 190, 200, 250)
 PRICES = ("order_price", "product_price", "freight", "discounted_price")
 
 KNOWN_ORDER = frozenset(
@@ -93,7 +100,8 @@ class Order(Stream):
             event_date is the business day the order was made.
     Units:  all prices in fen; times in seconds on the wire, UTC timestamps here.
     Late:   near real time; an order changes for weeks (payment, shipment, refund) and each change
-            moves update_time, so windows of update_time are read, one hour overlapping.
+            moves update_time, so windows of update_time are read, one hour overlapping. Changes
+            that the platform releases late, with an old update_time, are looked for 7 days back.
     Raises: ApiError 45009 when the day's quota is used up, 48001 without permission.
     """
 
@@ -101,6 +109,8 @@ class Order(Stream):
     name = "order"
     kind = Kind.EVENT
     endpoint = "/channels/ec/order/list/get"
+    endpoints = ("store_order_list", "store_order_get")
+    confidence = "documented; detail sdk"
     detail_endpoint = "/channels/ec/order/get"
     schema = columns(
         order_id=pa.string(),
@@ -127,11 +137,10 @@ class Order(Stream):
 
     def extract(self, pull: "PullContext") -> None:
         """List what changed since the last pull (or was made in a window), then read each order."""
-        ids = list(
-            dict.fromkeys(
-                order_id for span in self._spans(pull) for order_id in self._listed(pull, span)
-            )
-        )
+        landed = _newest_landed(pull, pull.clock.as_of - LATE_CHANGE) if pull.since else {}
+        late = self._late(pull, landed) if pull.since else []
+        listed = [order_id for span in self._spans(pull) for order_id in self._listed(pull, span)]
+        ids = list(dict.fromkeys([*late, *listed]))
         rows = pull.map(
             lambda order_id: flat(
                 pull.client.post(self.detail_endpoint, {"order_id": order_id})["order"]
@@ -139,7 +148,8 @@ class Order(Stream):
             ids,
             LANES,
         )
-        table = pull.typed(rows)
+        # a version that lies there already would only be a second copy of itself
+        table = pull.typed([row for row in rows if _version(row) != landed.get(row["order_id"])])
         timeless = pc.is_null(table["create_time"])
         for order_id in table.filter(timeless)["order_id"].to_pylist():
             pull.reject({"reason": "no create_time", "order_id": order_id})
@@ -152,13 +162,43 @@ class Order(Stream):
         name = "create_time_range" if pull.is_explicit else "update_time_range"
         start = int((pull.since or start_of(pull.dates[0])).timestamp())
         end = min(start_of(pull.dates[-1] + timedelta(1)), pull.clock.as_of)
-        while start <= (last := int(end.timestamp())):
-            stop = min(start + MAX_RANGE_SECONDS, last)
-            yield {name: {"start_time": start, "end_time": stop}}
-            start = stop + 1
+        for first, last in _ranges(start, int(end.timestamp()), MAX_RANGE_SECONDS):
+            yield {name: {"start_time": first, "end_time": last}}
 
-    def _listed(self, pull: "PullContext", span: dict) -> "Iterator[str]":
-        body = {**span, "page_size": ORDERS_PER_PAGE}
+    def _late(self, pull: "PullContext", landed: dict[str, tuple]) -> list[str]:
+        """Orders that changed before the last pull, which showed them not or in another version.
+
+        Lists are cheap and details are not, and a list tells no version. So an order is read
+        again only where it was never landed; where its newest landed version lies outside of the
+        day it is listed under; where that version was unpaid (what follows within the day is the
+        payment); or where it is listed under a final status that was not landed. What may be
+        missed is a step in between, on the same day as the step before it; the next one shows it.
+        """
+        start, end = pull.clock.as_of - LATE_CHANGE, pull.since
+        if start >= end:
+            return []
+        bounds = int(start.timestamp()), int(end.timestamp()) - 1
+        asked = [(span, None) for span in _ranges(*bounds, DAY_SECONDS - 1)]
+        asked += [(bounds, status) for status in FINAL_STATUSES]
+
+        def suspects(span_and_status: tuple) -> list[str]:
+            (first, last), status = span_and_status
+            body: dict = {"update_time_range": {"start_time": first, "end_time": last}}
+            if status is not None:
+                body["status"] = status
+
+            def is_known(order_id: str) -> bool:
+                updated, landed_status = landed.get(order_id, (0, None))
+                if status is not None:
+                    return landed_status == status
+                return first <= updated <= last and landed_status != UNPAID
+
+            return [one for one in self._listed(pull, body) if not is_known(one)]
+
+        return [one for found in pull.map(suspects, asked, LANES) for one in found]
+
+    def _listed(self, pull: "PullContext", asked: dict) -> "Iterator[str]":
+        body = {**asked, "page_size": ORDERS_PER_PAGE}
         for page in NextKey().pages(lambda key: pull.client.post(self.endpoint, {**body, **key})):
             yield from map(str, page.get("order_id_list") or ())
 
@@ -204,6 +244,34 @@ def flat(order: dict) -> dict:
             if not key.endswith("_discounted_price")
         }
     return row
+
+
+def _ranges(start: int, end: int, longest: int) -> "Iterator[tuple[int, int]]":
+    """Closed ranges of seconds from start to end, none longer, none overlapping."""
+    while start <= end:
+        yield start, min(start + longest, end)
+        start += longest + 1
+
+
+def _newest_landed(pull: "PullContext", since: datetime) -> dict[str, tuple[int, int | None]]:
+    """Order id -> (update_time in seconds, status) of its newest version landed since a moment.
+
+    A version that was changed since then was landed since then, so nothing older is needed.
+    """
+    newest: dict[str, tuple[int, int | None]] = {}
+    for table in recent_tables(pull, since, ["order_id", "update_time", "status"]):
+        for order_id, updated_at, status in zip(
+            *(table[name].to_pylist() for name in ("order_id", "update_time", "status")),
+            strict=True,
+        ):
+            updated = int(updated_at.timestamp()) if updated_at else 0
+            if updated >= newest.get(order_id, (0, None))[0]:
+                newest[order_id] = (updated, status)
+    return newest
+
+
+def _version(row: dict) -> tuple[int, int | None]:
+    return integer(row.get("update_time")) or 0, integer(row.get("status"))
 
 
 def _later(version: datetime | None, than: datetime | None) -> bool:

@@ -99,6 +99,8 @@ def test_copies_are_dropped_within_a_pull_and_counted_once_across_pulls(folder, 
     second, _ = run("page_events", "page_event", account=account)
     key = (YESTERDAY, "tencent_moments", "page_view")
     assert (values(first)[key], values(second)[key]) == (1, 2)
+    # the copy that came a day later is not landed again either
+    assert (first.duplicate_rows, second.duplicate_rows, second.rows) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +171,74 @@ def test_a_backfill_reads_again_what_was_delivered_until_the_window_is_final(
     assert len(commit.inputs) == 2
     assert values(commit)[YESTERDAY, "tencent_moments", "booking"] == 1
     assert len(Manifest(settings.landing_address).live_files("page_events", "page_event")) == 2
+
+
+def test_an_object_uploaded_days_late_is_found_in_its_old_folder(folder, account, run):
+    drop(folder, event("a"))
+    run("page_events", "page_event", account=account, as_of=AS_OF - timedelta(hours=5))
+    old = date(2026, 3, 1)
+    drop(folder, event("late", at="2026-03-01T09:10:00+08:00"), day=old, hour=9)
+    commit, rows = run("page_events", "page_event", account=account)
+    assert [r["event_id"] for r in rows[old]] == ["late"]
+    assert commit.inputs == ("dt=2026-03-01/hour=09/h5-0.jsonl.gz",)
+
+
+def test_a_cut_object_is_read_again_once_it_is_whole(folder, account, run):
+    lines = [json.dumps(event(f"e{n}")).encode() for n in range(3)]
+    drop(folder, raw=b"\n".join(lines)[:-9])
+    first, _ = run("page_events", "page_event", account=account, as_of=AS_OF - timedelta(hours=5))
+    assert (first.rows, first.rejected_rows) == (2, 1)
+    unchanged, _ = run(
+        "page_events", "page_event", account=account, as_of=AS_OF - timedelta(hours=4)
+    )
+    assert unchanged.inputs == ()
+    path = drop(folder, raw=b"\n".join(lines))
+    commit, rows = run("page_events", "page_event", account=account)
+    assert [r["event_id"] for r in rows[YESTERDAY]] == ["e2"]
+    assert (commit.duplicate_rows, commit.rejected_rows) == (2, 0)
+    assert commit.input_stamps == (str(path.stat().st_size),)
+    assert values(commit)[YESTERDAY, "tencent_moments", "page_view"] == 3
+
+
+def test_a_clock_that_is_ahead_counts_on_the_day_of_delivery_and_keeps_its_time(
+    folder, account, run
+):
+    drop(
+        folder,
+        # delivered in the hour before midnight
+        event("ahead", at="2026-04-14T00:20:00+08:00"),
+        event("next_year", at="2027-01-01T00:00:00+08:00"),
+        event("right", at="2026-04-13T23:59:59+08:00"),
+        hour=23,
+    )
+    _, rows = run("page_events", "page_event", account=account)
+    assert {r["event_id"] for r in rows[YESTERDAY]} == {"ahead", "next_year", "right"}
+    [ahead] = [r for r in rows[YESTERDAY] if r["event_id"] == "ahead"]
+    assert ahead["event_time"] == datetime(2026, 4, 13, 16, 20, tzinfo=UTC)
+    assert ahead["_delivered_at"] == datetime(2026, 4, 13, 15, 0, tzinfo=UTC)
+
+
+def test_a_device_without_a_clock_opens_no_day_of_1970(folder, account, run):
+    drop(
+        folder,
+        event("a"),
+        event("clockless", at="1970-01-01T08:00:07+08:00"),
+        event("old", at="2026-02-01T08:00:00+08:00"),
+    )
+    commit, rows = run("page_events", "page_event", account=account)
+    assert set(rows) == {YESTERDAY, date(2026, 2, 1)}
+    assert commit.rejected_rows == 1
+
+
+def test_each_account_reads_its_own_drops(folder, account, run, tmp_path):
+    (tmp_path / "mini").mkdir()
+    mini = Account("page_events", "mini_main", "", "小程序", {"drop_address": f"{tmp_path}/mini"})
+    drop(folder, event("a"))
+    drop(tmp_path / "mini", event("b"), name="mini-0")
+    for one, expected in ((account, "a"), (mini, "b")):
+        commit, rows = run("page_events", "page_event", account=one)
+        assert [r["event_id"] for r in rows[YESTERDAY]] == [expected]
+        assert len(commit.inputs) == 1
 
 
 def test_a_missing_folder_says_so(account, folder, run):

@@ -245,7 +245,98 @@ def test_orders_follow_on_by_time_of_change_with_an_hour_of_overlap(weixin, run)
     run("wechat_store", "order")
     asked = [json.loads(call.request.body) for call in weixin.calls][first_windows:]
     ranges = [body["update_time_range"] for body in asked if "update_time_range" in body]
-    assert ranges == [{"start_time": seconds(since) - 3600, "end_time": seconds(AS_OF)}]
+    assert ranges[-1] == {"start_time": seconds(since) - 3600, "end_time": seconds(AS_OF)}
+    # before it, what may have been released late: once per final status, and day by day
+    late_from = seconds(AS_OF - timedelta(7))
+    assert ranges.count({"start_time": late_from, "end_time": seconds(since) - 3601}) == 4
+    late = [one for one in ranges[:-1] if one["end_time"] - one["start_time"] < 86400]
+    late.sort(key=lambda one: one["start_time"])
+    assert late[0]["start_time"] == late_from
+    assert late[-1]["end_time"] == seconds(since) - 3601
+    assert all(b["start_time"] == a["end_time"] + 1 for a, b in pairwise(late))
+
+
+def shop(platform, *found):
+    """Answers lists by update_time and status, and details, as the platform would."""
+
+    def listing(request):
+        body = json.loads(request.body)
+        span = body["update_time_range"]
+        ids = [
+            one["order_id"]
+            for one in found
+            if span["start_time"] <= one["update_time"] <= span["end_time"]
+            and body.get("status") in (None, one["status"])
+        ]
+        return 200, {}, json.dumps({"errcode": 0, "has_more": False, "order_id_list": ids})
+
+    def detail_of(request):
+        asked = json.loads(request.body)["order_id"]
+        [one] = [one for one in found if one["order_id"] == asked]
+        return 200, {}, json.dumps({"errcode": 0, "order": one})
+
+    for url, callback in ((LIST, listing), (GET, detail_of)):
+        platform.remove("POST", url)
+        platform.add_callback("POST", url, callback)
+
+
+def details_asked(platform):
+    return [
+        json.loads(call.request.body)["order_id"]
+        for call in platform.calls
+        if "/order/get" in call.request.url
+    ]
+
+
+def changed(one, *, hours_ago, **also):
+    return one | {"update_time": seconds(AS_OF) - int(hours_ago * 3600), **also}
+
+
+def test_an_order_released_late_with_an_old_update_time_is_found(weixin, run):
+    weixin.assert_all_requests_are_fired = False
+    known = changed(order("1"), hours_ago=60)
+    shop(weixin, known)
+    run("wechat_store", "order", as_of=AS_OF - timedelta(1))
+    # made and changed before the last pull, shown only now
+    late = changed(order("2", created="2026-04-10T09:00:00+08:00"), hours_ago=90)
+    shop(weixin, known, late)
+    before = len(details_asked(weixin))
+    commit, rows = run("wechat_store", "order")
+    assert [row["order_id"] for row in rows[date(2026, 4, 10)]] == ["2"]
+    assert details_asked(weixin)[before:] == ["2"], "what was landed is not read again"
+    assert commit.rows == 1
+
+
+@pytest.mark.parametrize(
+    ("seen", "then"),
+    [
+        # its newest version lies on another day
+        ({"hours_ago": 80, "status": 20}, {"hours_ago": 50, "status": 30}),
+        # paid on the day it was made
+        ({"hours_ago": 50, "status": 10}, {"hours_ago": 49.9, "status": 20}),
+        # refunded whole on the day it was paid
+        ({"hours_ago": 50, "status": 20}, {"hours_ago": 49.9, "status": 200}),
+    ],
+)
+def test_a_change_released_late_is_found(weixin, run, seen, then):
+    weixin.assert_all_requests_are_fired = False
+    one = order("1", created="2026-04-10T09:00:00+08:00")
+    shop(weixin, changed(one, **seen))
+    run("wechat_store", "order", as_of=AS_OF - timedelta(1))
+    shop(weixin, changed(one, **then))
+    _, rows = run("wechat_store", "order")
+    assert [row["status"] for row in rows[date(2026, 4, 10)]] == [then["status"]]
+
+
+def test_a_quiet_shop_costs_a_dozen_lists_and_no_detail(weixin, run):
+    weixin.assert_all_requests_are_fired = False
+    known = [changed(order(str(n)), hours_ago=30 + n, status=20 + n % 2) for n in range(50)]
+    shop(weixin, *known)
+    run("wechat_store", "order", as_of=AS_OF - timedelta(1))
+    before = len(details_asked(weixin))
+    commit, _ = run("wechat_store", "order")
+    assert len(details_asked(weixin)) == before
+    assert (commit.rows, commit.requests) == (0, 12)
 
 
 def test_a_backfill_between_two_pulls_hides_no_change_from_the_second(weixin, run):

@@ -21,6 +21,17 @@ ACCOUNTS = {
     "wechat_store": Account(
         "wechat_store", "shop_main", BASE, "小店", {"appid": "wx2"}, {"secret": SECRET}
     ),
+    "wechat_channels_live": Account(
+        "wechat_channels_live", "shop_main", BASE, "直播", {"appid": "wx2"}, {"secret": SECRET}
+    ),
+    "douyin": Account(
+        "douyin",
+        "dy_main",
+        BASE,
+        "抖音",
+        {"client_key": "ck1", "open_id": "oid-1"},
+        {"client_secret": SECRET, "refresh_token": "r3fresh"},
+    ),
     "tencent_ads": Account(
         "tencent_ads",
         "20001",
