@@ -164,7 +164,7 @@ class Sandbox:
                 "corp_main",
                 "企业微信（主体）",
                 {"corpid": wecom.CORPID},
-                {"secret": wecom.SECRET},
+                {"secret": wecom.SECRET, "contact_secret": wecom.CONTACT_SECRET},
             ),
             entry(
                 "wechat_oa",

@@ -10,6 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sandbox.columns import at as _at
+from sandbox.columns import date as _date
+from sandbox.columns import names as _names
+from sandbox.columns import texts as _texts
+from sandbox.dump_wecom import WECOM_TABLES
 from sandbox.parameters import (
     CAMPAIGNS,
     CHANNEL_IDS,
@@ -17,7 +22,7 @@ from sandbox.parameters import (
     DEVICES,
     EVENT_TYPES,
 )
-from sandbox.timeline import NEVER_MS, day_number
+from sandbox.timeline import day_number
 from sandbox.world import World
 from sandbox.world.ad_catalog import UNITS, created_ms, first_day, last_day
 from sandbox.world.ads import ADD, KINDS, LEAD, ORDER
@@ -39,28 +44,6 @@ def dump(world: World, folder: Path) -> dict[str, int]:
         scratch.replace(folder / f"{name}.parquet")
         counts[name] = table.num_rows
     return counts
-
-
-def _at(moment_ms: np.ndarray) -> pa.Array:
-    """UTC timestamps; what never happens is null."""
-    return pa.array(moment_ms, type=pa.int64(), mask=moment_ms >= NEVER_MS).cast(
-        pa.timestamp("ms", "UTC")
-    )
-
-
-def _date(number: np.ndarray) -> pa.Array:
-    return pa.array(number.astype(np.int32)).cast(pa.date32())
-
-
-def _names(values: tuple | list, index: np.ndarray) -> pa.Array:
-    """Texts by index; -1 is null."""
-    positions = pa.array(index.astype(np.int64), mask=index < 0)
-    return pa.array(list(values), pa.string()).take(positions)
-
-
-def _texts(values: np.ndarray) -> pa.Array:
-    """Texts; empty is null."""
-    return pa.array(values.tolist(), pa.string(), mask=values == "")
 
 
 def _days_of(world: World) -> np.ndarray:
@@ -313,5 +296,6 @@ TABLES = {
     "article_days": _article_days,
     "staff_days": _staff_days,
     "group_days": _group_days,
+    **WECOM_TABLES,
 }
 __all__ = ["TABLES", "dump"]

@@ -9,21 +9,23 @@ from collections.abc import Callable
 
 
 class RateLimit:
-    """At most `per_minute` calls in any 60 seconds for each key.
+    """At most `calls` in any window of some seconds (a minute unless said) for each key.
 
     With `block_seconds`, going over blocks the key for that long, as WeCom does.
     """
 
     def __init__(
         self,
-        per_minute: int,
+        calls: int,
         *,
         scale: float = 1.0,
+        window_seconds: float = 60.0,
         block_seconds: float = 0.0,
         timer: Callable[[], float],
     ) -> None:
         """A scale of 0 switches the limit off."""
-        self.limit = max(1, int(per_minute * scale)) if scale else 0
+        self.limit = max(1, int(calls * scale)) if scale else 0
+        self._window_seconds = window_seconds
         self._block_seconds = block_seconds
         self._timer = timer
         self._calls: dict[str, deque[float]] = {}
@@ -37,7 +39,7 @@ class RateLimit:
         if self._blocked_until.get(key, 0.0) > now:
             return False
         calls = self._calls.setdefault(key, deque())
-        while calls and calls[0] <= now - 60:
+        while calls and calls[0] <= now - self._window_seconds:
             calls.popleft()
         if len(calls) >= self.limit:
             self._blocked_until[key] = now + self._block_seconds

@@ -247,3 +247,32 @@ REVISED_STAFF_DAYS_SHARE = 0.01
 UNIONID_SHARE = 0.95
 SECOND_STAFF_SHARE = 0.08
 UNKNOWN_PROFILE_SHARE = 0.20
+
+# ------------------------------------------------------------- WeCom: who is silent, who is woken
+# share of the ordinary customers who fall silent some time after their add
+DORMANT_SHARE = 0.42
+DORMANT_MEDIAN_DAYS = 15.0
+WAKE_UP_EVERY_DAYS = 42
+WAKE_UP_TREATED_SHARE = 0.6
+REACTIVATION_TOUCHED = 0.06
+REACTIVATION_UNTOUCHED = 0.025
+# mass messages: delivered share of the core (high value) and of the other customers
+REACH_CORE = 0.92
+REACH_OTHERS = 0.80
+MESSAGES_PER_WEEK = 2.2
+LARGEST_AUDIENCE = 20_000
+REPEATED_MATERIAL_SHARE = 0.18
+# title test: click rate of the new title against the old one; a null test; a broken split
+TITLE_CLICK_LIFT = 1.42
+BROKEN_SPLIT = 0.58
+# groups
+GROUP_LEAVE_PER_DAY = 0.0012
+FISSION_SHARE = 0.40
+FISSION_DEPTH = 4
+TOP_INVITERS_SHARE = 0.05
+TOP_INVITERS_JOINS = 0.50
+TAG_COVERAGE = 0.86
+# customer service
+RESOLUTION_RATE = 0.87
+# payments outside the store
+PAYMENTS_PER_DAY = 7.0

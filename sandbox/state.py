@@ -53,6 +53,8 @@ class State:
         self.drops_until_ms: int = saved.get("drops_until_ms", 0)
         self.faults = [Fault(**f) for f in saved.get("faults", [])]
         self.tokens: dict = saved.get("tokens", {})
+        # what callers wrote through the vendors' endpoints, and how far callbacks went
+        self.kept: dict = saved.get("kept", {})
         self.version = 0
         self._moved_ms = 0
         if now_ms is not None:
@@ -95,6 +97,7 @@ class State:
                     "drops_until_ms": self.drops_until_ms,
                     "faults": [asdict(f) for f in self.faults],
                     "tokens": self.tokens,
+                    "kept": self.kept,
                 }
             ),
         )

@@ -1,52 +1,62 @@
-"""WeCom (企业微信): tokens, customers, behaviour statistics, groups and their statistics."""
-
-from collections.abc import Callable
+"""WeCom (企业微信): customers and groups; the other endpoints are in the modules beside."""
 
 import numpy as np
 import orjson
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox import faults
-from sandbox.limits import RateLimit
-from sandbox.parameters import CAMPAIGNS, CHANNEL_IDS
 from sandbox.state import State
 from sandbox.timeline import day_number
-from sandbox.tokens import TokenStore
 from sandbox.vendors.common import (
     Refusal,
-    answer,
     decode_cursor,
     encode_cursor,
     is_int,
     is_texts,
     joined,
-    json_body,
 )
+from sandbox.vendors.wecom_acquisition import AcquisitionApi
+from sandbox.vendors.wecom_door import (
+    ACCOUNT,
+    CONTACT_SECRET,
+    CORPID,
+    GET,
+    OK,
+    SECRET,
+    Door,
+    Endpoint,
+)
+from sandbox.vendors.wecom_groups import GroupApi
+from sandbox.vendors.wecom_messages import MessageApi
+from sandbox.vendors.wecom_moments import MomentApi
+from sandbox.vendors.wecom_pay import PayApi
+from sandbox.vendors.wecom_service import ServiceApi
+from sandbox.vendors.wecom_staff import StaffApi
 from sandbox.vendors.wecom_statistics import Statistics
-
-CORPID = "wwsandbox0000000001"
-SECRET = "sandbox-corp-secret-7f3a"  # noqa: S105 - opens made-up data only
-ACCOUNT = "corp_main"
-_OK = {"errcode": 0, "errmsg": "ok"}
-_BASE = "/cgi-bin/externalcontact/"
+from sandbox.vendors.wecom_ways import ContactWayApi
+from sandbox.world.acquisition import state_of
 
 
 class WeCom:
-    """The corp `corp_main` with one self-built app."""
+    """The corp `corp_main` with one self-built app and its contact-sync assistant."""
 
-    def __init__(self, state: State, *, rate_limit_scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        state: State,
+        *,
+        rate_limit_scale: float = 1.0,
+        concurrency: int = 0,
+        latency_ms: float = 0.0,
+    ) -> None:
         """Everything is computed from the state's world at its virtual now."""
         self.state = state
-        self.tokens = TokenStore(state, "wecom", 7200)
-        self.statistics = Statistics(state)
-        self._limit = RateLimit(
-            10_000,
-            scale=rate_limit_scale,
-            block_seconds=60,
-            timer=state.elapsed_seconds,
+        self.door = Door(
+            state,
+            rate_limit_scale=rate_limit_scale,
+            concurrency=concurrency,
+            latency_ms=latency_ms,
         )
+        self.statistics = Statistics(state)
         world = state.world
         self._staff_index = {name: n for n, name in enumerate(world.staff)}
         self._fragments: list[bytes | None] = [None] * len(world.relations.person)
@@ -55,98 +65,39 @@ class WeCom:
         self._rows_of_staff = np.split(order, cuts)
         self._person_index: dict[str, int] | None = None
         self._version = -1
-        self._errors = 0
 
     def routes(self) -> list[Route]:
         """Every endpoint; POST endpoints also answer a GET, with the documented refusal."""
-        get, post = ("GET",), ("GET", "POST")
-        stats = self.statistics
-        table: list[tuple[str, Callable, tuple, str]] = [
-            ("get_follow_user_list", self._follow_users, get, ""),
-            ("list", self._list, get, "external_userid"),
-            ("get", self._get, get, "follow_user"),
-            ("batch/get_by_user", self._batch, post, "external_contact_list"),
-            ("groupchat/list", self._groups, post, "group_chat_list"),
-            ("get_user_behavior_data", stats.behaviour, post, "behavior_data"),
-            ("groupchat/statistic", stats.groups_by_owner, post, "items"),
-            ("groupchat/statistic_group_by_day", stats.groups_by_day, post, "items"),
+        stats, base = self.statistics, "externalcontact/"
+        endpoints = [
+            Endpoint(base + "get_follow_user_list", self._follow_users, GET),
+            Endpoint(base + "list", self._list, GET, "external_userid"),
+            Endpoint(base + "get", self._get, GET, "follow_user"),
+            Endpoint(base + "batch/get_by_user", self._batch, empty="external_contact_list"),
+            Endpoint(base + "groupchat/list", self._groups, empty="group_chat_list"),
+            Endpoint(base + "get_user_behavior_data", stats.behaviour, empty="behavior_data"),
+            Endpoint(base + "groupchat/statistic", stats.groups_by_owner, empty="items"),
+            Endpoint(base + "groupchat/statistic_group_by_day", stats.groups_by_day, empty="items"),
         ]
-        routes = [
-            Route(_BASE + path, self._api(path, handler, methods, empty), methods=list(methods))
-            for path, handler, methods, empty in table
+        for part in (
+            GroupApi,
+            MessageApi,
+            MomentApi,
+            AcquisitionApi,
+            ContactWayApi,
+            PayApi,
+            ServiceApi,
+            StaffApi,
+        ):
+            endpoints += part(self.state).endpoints()
+        return [
+            Route("/cgi-bin/gettoken", self.door.gettoken, methods=["GET"]),
+            *(self.door.route(endpoint) for endpoint in endpoints),
         ]
-        return [Route("/cgi-bin/gettoken", self._gettoken, methods=["GET"]), *routes]
-
-    # ------------------------------------------------------------------------------ the door
-    def _api(self, path: str, handler: Callable, methods: tuple, empty: str) -> Callable:
-        async def endpoint(request: Request) -> Response:
-            try:
-                self._admit(path, request.query_params.get("access_token"))
-                if "POST" in methods:
-                    return answer(handler(await self._body(request)))
-                return answer(handler(request.query_params))
-            except Refusal as refusal:
-                # error bodies still carry the endpoint's list, empty
-                extra = {empty: []} if empty else {}
-                return self._refuse(refusal, extra)
-
-        return endpoint
-
-    def _admit(self, path: str, token: str | None) -> None:
-        if not self._limit.allows(path):
-            raise Refusal(45009, "api freq out of limit")
-        if not token:
-            raise Refusal(41001, "access_token missing")
-        state = self.tokens.check(token)
-        if state == "expired":
-            raise Refusal(42001, "access_token expired")
-        if state != "valid":
-            raise Refusal(40014, "invalid access_token")
-
-    async def _body(self, request: Request) -> dict:
-        if request.method != "POST":
-            raise Refusal(40058, "invalid Request Parameter")
-        try:
-            body = await json_body(request)
-        except orjson.JSONDecodeError:
-            body = None
-        if not isinstance(body, dict):
-            raise Refusal(40058, "Warning: wrong json format. invalid Request Parameter")
-        return body
-
-    def _refuse(self, refusal: Refusal, extra: dict) -> Response:
-        self._errors += 1
-        text = (
-            f"{refusal.message}, hint: [{1_700_000_000 + self._errors}], from ip: 127.0.0.1, "
-            f"more info at https://open.work.weixin.qq.com/devtool/query?e={refusal.code}"
-        )
-        return answer(
-            {"errcode": refusal.code, "errmsg": text, **extra, **refusal.extra},
-            {"error-code": str(refusal.code), "error-msg": refusal.message},
-        )
-
-    async def _gettoken(self, request: Request) -> Response:
-        query = request.query_params
-        try:
-            if not self._limit.allows("gettoken"):
-                raise Refusal(45009, "api freq out of limit")
-            if not query.get("corpid"):
-                raise Refusal(41002, "corpid missing")
-            if not query.get("corpsecret"):
-                raise Refusal(41004, "corpsecret missing")
-            if query["corpid"] != CORPID:
-                raise Refusal(40013, "invalid corpid")
-            if query["corpsecret"] != SECRET:
-                raise Refusal(40001, "invalid credential")
-        except Refusal as refusal:
-            return self._refuse(refusal, {})
-        # the same token while it is valid; asking again does not extend its life
-        token = self.tokens.current(CORPID) or self.tokens.mint(CORPID)
-        return answer(_OK | {"access_token": token, "expires_in": self.tokens.seconds_left(token)})
 
     # ------------------------------------------------------------------------------ contents
     def _follow_users(self, _: dict) -> dict:
-        return _OK | {"follow_user": self.state.world.staff}
+        return OK | {"follow_user": self.state.world.staff}
 
     def _refresh(self) -> None:
         """What is in the lists at the virtual now."""
@@ -175,7 +126,7 @@ class WeCom:
         if not len(rows):
             raise Refusal(84061, "not external contact")
         persons = self.state.world.relations.person[rows]
-        return _OK | {"external_userid": self.state.world.persons.external_userid[persons].tolist()}
+        return OK | {"external_userid": self.state.world.persons.external_userid[persons].tolist()}
 
     def _staff(self, userid: str) -> int:
         if userid not in self._staff_index:
@@ -199,13 +150,20 @@ class WeCom:
         follow = []
         for row in rows.tolist():
             info = self._follow_info(row)
-            tags = info.pop("tag_id", [])
-            info["tags"] = [
-                {"group_name": "客户分层", "tag_name": _TAGS[tag], "type": 1, "tag_id": tag}
-                for tag in tags
-            ]
+            if tags := info.pop("tag_id", []):
+                info["tags"] = [self._tag(tag) for tag in tags]
             follow.append(info)
-        return _OK | {"external_contact": self._contact(person), "follow_user": follow}
+        return OK | {"external_contact": self._contact(person), "follow_user": follow}
+
+    def _tag(self, tag_id: str) -> dict:
+        corp = self.state.world.organisation
+        place = corp.tag_id.index(tag_id)
+        return {
+            "group_name": corp.group_name[corp.tag_group[place]],
+            "tag_name": corp.tag_name[place],
+            "type": 1,
+            "tag_id": tag_id,
+        }
 
     def _batch(self, body: dict) -> bytes:
         self._refresh()
@@ -237,7 +195,7 @@ class WeCom:
             part = int(np.searchsorted(ends, stop - 1, "right"))
             next_cursor = encode_cursor(f"{part}:{page[-1]}", users)
         return joined(
-            _OK, "external_contact_list", self.fragments(page), {"next_cursor": next_cursor}
+            OK, "external_contact_list", self.fragments(page), {"next_cursor": next_cursor}
         )
 
     def fragments(self, rows: np.ndarray) -> list[bytes]:
@@ -280,7 +238,6 @@ class WeCom:
             "remark": f"客户{person + 1}",
             "description": "",
             "createtime": int(r.created_ms[row] // 1000),
-            "tag_id": [list(_TAGS)[world.persons.layer[person]]],
             "remark_corp_name": "",
             "remark_mobiles": [],
             "add_way": way,
@@ -288,11 +245,11 @@ class WeCom:
             if started_by_staff
             else str(world.persons.external_userid[person]),
         }
+        corp = world.organisation
+        if tags := [corp.tag_id[tag] for tag in corp.tags_of[row].tolist() if tag >= 0]:
+            info["tag_id"] = tags
         if r.has_state[row]:
-            state = CHANNEL_IDS[r.channel[row]]
-            if r.campaign[row] >= 0:
-                state += f":{CAMPAIGNS[r.campaign[row]]}"
-            info["state"] = state[:30]
+            info["state"] = state_of(int(r.channel[row]), int(r.campaign[row]))
         return info
 
     def _groups(self, body: dict) -> dict:
@@ -321,7 +278,7 @@ class WeCom:
             start = int(position)
         page = rows[start : start + limit]
         more = start + limit < len(rows)
-        return _OK | {
+        return OK | {
             "group_chat_list": [
                 {"chat_id": str(g.chat_id[row]), "status": int(g.status[row])} for row in page
             ],
@@ -329,4 +286,4 @@ class WeCom:
         }
 
 
-_TAGS = {"etsandboxhigh": "高价值", "etsandboxmid": "中坚", "etsandboxtail": "长尾"}
+__all__ = ["ACCOUNT", "CONTACT_SECRET", "CORPID", "SECRET", "WeCom"]

@@ -113,12 +113,25 @@ class Statistics:
                 raise Refusal(40003, "invalid userid")
             chosen.add(self._staff_index[user])
         for party in parties:
-            if party != 1:  # one department holds everybody
-                raise Refusal(60003, "department not found")
-            chosen.update(self._staff_index.values())
+            chosen.update(self._members_below(party))
         days = self._days(body.get("start_time"), body.get("end_time"), today_allowed=True)
         rows = np.array(sorted(chosen))
         return _OK | {"behavior_data": [self._behaviour_of(rows, day) for day in days]}
+
+    def _members_below(self, party: Any) -> set[int]:
+        """Service staff of a department and all below it."""
+        corp = self.state.world.organisation
+        if party not in corp.department_id:
+            raise Refusal(60003, "department not found")
+        below = {party}
+        for own, parent in zip(corp.department_id, corp.department_parent, strict=True):
+            if parent in below:  # parents come before their children
+                below.add(own)
+        return {
+            self._staff_index[user]
+            for user, mine in zip(corp.userid, corp.department, strict=True)
+            if user in self._staff_index and below & set(mine)
+        }
 
     def _behaviour_of(self, rows: np.ndarray, day: int) -> dict:
         element: dict[str, Any] = {"stat_time": int(day_start_ms(day)) // SECOND_MS}

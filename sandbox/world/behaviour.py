@@ -1,6 +1,6 @@
 """What staff and groups do each day: the figures behind WeCom's statistics."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -161,4 +161,16 @@ def groups(seed: int, size: Size, calendar: Calendar) -> Groups:
         is_new=is_new,
         exists=exists,
         visible_ms=ready_ms(calendar),
+    )
+
+
+def after_leaves(founded: Groups, left: np.ndarray) -> Groups:
+    """The groups with those who left taken off the members (arrays of groups x days)."""
+    members = founded.member_total - left.cumsum(axis=1)
+    speaking = np.minimum(founded.member_has_msg, members)
+    return replace(
+        founded,
+        member_total=members,
+        member_has_msg=speaking,
+        msg_total=np.maximum(founded.msg_total, speaking),
     )

@@ -15,6 +15,7 @@ from sandbox.timeline import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS
 from sandbox.world.calendar import Calendar
 from sandbox.world.people import Persons, Relations
 from sandbox.world.randomness import clock_times_ms, stream
+from sandbox.world.silence import Silence
 
 # (title, product id, list price in fen)
 PRODUCTS = (
@@ -62,11 +63,16 @@ class Orders:
 
 
 def orders(
-    seed: int, size: Size, calendar: Calendar, people: Persons, relations: Relations
+    seed: int,
+    size: Size,
+    calendar: Calendar,
+    people: Persons,
+    relations: Relations,
+    quiet: Silence,
 ) -> Orders:
-    """Orders of customers who are still reachable, with repeat purchase."""
+    """Orders of customers who are still reachable and not silent, with repeat purchase."""
     rng = stream(seed, "orders")
-    person, day = _buyers(rng, size, calendar, people, relations)
+    person, day = _buyers(rng, size, calendar, people, relations, quiet)
     created = calendar.start_ms + day * DAY_MS + clock_times_ms(rng, len(person))
     order = np.lexsort((person, created))
     person, created = person[order], created[order]
@@ -140,7 +146,12 @@ def _plus(moment: np.ndarray, days: np.ndarray) -> np.ndarray:
 
 
 def _buyers(
-    rng: np.random.Generator, size: Size, calendar: Calendar, people: Persons, relations: Relations
+    rng: np.random.Generator,
+    size: Size,
+    calendar: Calendar,
+    people: Persons,
+    relations: Relations,
+    quiet: Silence,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Person and day of each order: heterogeneous rates, so that some buy again and again."""
     count = len(people.first_add_ms)
@@ -163,7 +174,8 @@ def _buyers(
         )
         # a friend of a few days buys more readily
         fresh = 1 + 1.5 * np.exp(-(now - people.first_add_ms[:known]) / (10 * DAY_MS))
-        cumulative = np.cumsum(weight[:known] * lift * fresh * (last_ms[:known] > now + DAY_MS))
+        buys = (last_ms[:known] > now + DAY_MS) & (quiet.from_ms[:known] > now + DAY_MS)
+        cumulative = np.cumsum(weight[:known] * lift * fresh * buys)
         mean = (
             ORDERS_PER_CUSTOMER_DAY * size.customers * calendar.factor[day] * _reached(known, count)
         )

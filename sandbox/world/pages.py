@@ -5,6 +5,7 @@ form, booking, redemption) become visible days late; views and clicks nearly at 
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from sandbox.timeline import DAY_MS, HOUR_MS, MINUTE_MS
 from sandbox.world.arrival import batch_factors, daily_curves, delays_of, morning_of
 from sandbox.world.calendar import Calendar
 from sandbox.world.randomness import clock_times_ms, hex_ids, stream
+
+if TYPE_CHECKING:
+    from sandbox.world.silence import Silence
 
 LAST_MOMENT_MS = DAY_MS - 2_000  # nothing happens after the last drop of the day has closed
 # site 0 is the company's own pages, site 1 a partner's (lead forms, bookings, redemptions)
@@ -104,6 +108,7 @@ def page_events(
     adder_person: np.ndarray,
     first_add_ms: np.ndarray,
     has_unionid: np.ndarray,
+    quiet: "Silence",
 ) -> PageEvents:
     """All events of the visits.
 
@@ -114,6 +119,7 @@ def page_events(
         adder_person: person of each visit with `is_add`, in the visits' order.
         first_add_ms: when each person became a customer, ascending.
         has_unionid: whether the person has one.
+        quiet: who has fallen silent and comes back no more.
     """
     rng = stream(seed, "page_events")
     v = visits_
@@ -124,6 +130,7 @@ def page_events(
     existing = np.searchsorted(first_add_ms, calendar.start_ms + v.day * DAY_MS)
     returns = ~v.is_add & (rng.random(count) < 0.2) & (existing > 0)
     person[returns] = (rng.random(int(returns.sum())) * existing[returns]).astype(np.int64)
+    person = quiet.visitors(seed, person, v.view_ms, returns)
     visitor = hex_ids(rng, count, 16, "v")
     by_person = hex_ids(rng, len(first_add_ms), 16, "v")
     visitor[person >= 0] = by_person[person[person >= 0]]
