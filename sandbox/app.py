@@ -15,7 +15,8 @@ from sandbox.parameters import CHANNELS
 from sandbox.robot import ROBOT_KEY, Robot
 from sandbox.state import State
 from sandbox.timeline import iso, to_ms
-from sandbox.vendors import tencent, wecom, weixin
+from sandbox.vendors import wecom, weixin
+from sandbox.vendors.ads import AdPlatforms
 from sandbox.vendors.store import Store
 from siyu.errors import SiyuError, UsageError
 
@@ -33,7 +34,7 @@ class Sandbox:
         self.weixin_tokens = weixin.WeixinTokens(state, rate_limit_scale=rate_limit_scale)
         self.official_account = weixin.OfficialAccount(state, self.weixin_tokens)
         self.store = Store(state, self.weixin_tokens)
-        self.tencent = tencent.TencentAds(state, rate_limit_scale=rate_limit_scale)
+        self.ads = AdPlatforms(state, rate_limit_scale=rate_limit_scale)
         self.robot = Robot(state, per_minute=robot_per_minute)
         self.drops.deliver()
         state.save()
@@ -44,6 +45,7 @@ class Sandbox:
             Route("/", self._index),
             Route("/_sandbox/health", self._control(self._health), methods=["GET"]),
             Route("/_sandbox/accounts", self._control(self._accounts), methods=["GET"]),
+            Route("/_sandbox/authorise", self._control(self._authorise), methods=["POST"]),
             Route("/_sandbox/clock", self._control(self._clock), methods=["GET", "PUT"]),
             Route(
                 "/_sandbox/faults", self._control(self._faults), methods=["GET", "POST", "DELETE"]
@@ -54,7 +56,7 @@ class Sandbox:
             self.weixin_tokens,
             self.official_account,
             self.store,
-            self.tencent,
+            self.ads,
             self.robot,
         )
         return Starlette(routes=control + [r for v in vendors for r in v.routes()])
@@ -144,6 +146,10 @@ class Sandbox:
             return {"cleared": [f.id for f in cleared]}
         return {"faults": [f.describe(state.now_ms) for f in state.faults]}
 
+    def _authorise(self, _: Request, body: dict) -> dict:
+        source, account = str(body.get("source", "")), str(body.get("account", ""))
+        return {"auth_code": self.ads.authorise(source, account)}
+
     def _accounts(self, request: Request, _: dict) -> dict:
         base = str(request.base_url).rstrip("/")
         since = self.state.world.first_day_text
@@ -180,19 +186,7 @@ class Sandbox:
                 {"appid": weixin.STORE_APPID},
                 {"secret": weixin.STORE_SECRET},
             ),
-            *(
-                entry(
-                    "tencent_ads",
-                    account,
-                    f"腾讯广告 {account}",
-                    {"client_id": tencent.CLIENT_ID, "account_id": account},
-                    {
-                        "client_secret": tencent.CLIENT_SECRET,
-                        "refresh_token": self.tencent.refresh_token_of(account),
-                    },
-                )
-                for account in tencent.AD_ACCOUNTS
-            ),
+            *(entry(*account) for account in self.ads.accounts()),
             entry(
                 "page_events",
                 "h5_main",
@@ -223,7 +217,7 @@ class Sandbox:
             '<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>Siyu 沙箱</title>'
             '<body style="font:15px/1.7 sans-serif;max-width:720px;margin:40px auto;'
             'padding:0 16px"><h1>Siyu 沙箱 <small>sandbox</small></h1>'
-            "<p>企业微信、公众号、微信小店、腾讯广告和 H5 埋点的本地替身："
+            "<p>企业微信、公众号、微信小店、广告平台和 H5 埋点的本地替身："
             "数据会晚到，也会被修订。<br>"
             "Local stand-ins of the vendor APIs, with data that comes late and is revised.</p>"
             f"<p>世界 world：{html.escape(world['size'])}，种子 seed {world['seed']}，"

@@ -11,7 +11,7 @@ from sandbox.timeline import DAY_MS, HOUR_MS, MINUTE_MS, day_start_ms
 from sandbox.world.ads import KINDS, Cell
 from sandbox.world.randomness import HOUR_CUM
 
-DELIVERED = {"impressions": "impressions", "clicks": "clicks", "cost_fen": "cost_fen"}
+DELIVERED = ("impressions", "clicks", "cost_fen")
 # an hour's figures are there half an hour after its end
 HOUR_LAG_MS = 30 * MINUTE_MS
 
@@ -19,7 +19,8 @@ HOUR_LAG_MS = 30 * MINUTE_MS
 class Figures:
     """Counters of one platform as visible now, cached until the clock or a fault changes.
 
-    A counter is `impressions`, `clicks`, `cost_fen`, or a claim written as
+    A counter is `impressions`, `clicks`, `cost_fen`, a percentage of one of them in whole numbers
+    per cell and day (`impressions%82`), or a claim written as
     `<clock>[<window days>]:<kinds joined by +>[:value]`, e.g. `event:lead+add`, `request7:order`
     or `request:order:value`. Clock `event` is the day of the conversion, `request` that of the
     click. Arrays are cells x days of the period.
@@ -68,7 +69,7 @@ class Figures:
 
     def counter(self, account: str, stream: str, name: str) -> np.ndarray:
         """One counter, cells x days."""
-        if name in DELIVERED:
+        if name.partition("%")[0] in DELIVERED:
             return self.cached(
                 (account, stream, name), lambda: self._delivered(account, stream, name)
             )
@@ -82,7 +83,7 @@ class Figures:
         if column.start >= column.stop:
             return np.zeros((len(self.cells(account)), 24), dtype=np.int64)
         over = self._state.now_ms >= day_start_ms(day) + np.arange(1, 25) * HOUR_MS + HOUR_LAG_MS
-        if name in DELIVERED:
+        if name.partition("%")[0] in DELIVERED:
             whole, _, is_held = self._delivery(account, stream, name)
             split = np.floor(whole[:, column.start, None] * HOUR_CUM[None, :] + 1e-9)
             split = np.diff(split.astype(np.int64), axis=1, prepend=0)
@@ -99,7 +100,9 @@ class Figures:
         settled, is_held = self.cached(
             ("ready", account, stream), lambda: self._ready(mine, account, stream)
         )
-        return getattr(ads, DELIVERED[name])[mine], settled, is_held
+        base, _, percentage = name.partition("%")
+        whole = getattr(ads, base)[mine]
+        return whole * int(percentage) // 100 if percentage else whole, settled, is_held
 
     def _ready(self, mine: np.ndarray, account: str, stream: str) -> tuple[np.ndarray, np.ndarray]:
         state = self._state
