@@ -17,7 +17,13 @@ from sandbox.state import State
 from sandbox.timeline import iso, to_ms
 from sandbox.vendors import wecom, weixin
 from sandbox.vendors.ads import AdPlatforms
+from sandbox.vendors.douyin import Douyin
+from sandbox.vendors.douyin_tokens import CLIENT_KEY, CLIENT_SECRET
 from sandbox.vendors.store import Store
+from sandbox.vendors.store_aftersales import Aftersales
+from sandbox.vendors.store_compass import Compass
+from sandbox.vendors.weixin_datacube import OfficialAccount
+from sandbox.world.videos import DOUYIN_ACCOUNTS
 from siyu.errors import SiyuError, UsageError
 
 
@@ -32,9 +38,12 @@ class Sandbox:
         self.drops = Drops(state)
         self.wecom = wecom.WeCom(state, rate_limit_scale=rate_limit_scale)
         self.weixin_tokens = weixin.WeixinTokens(state, rate_limit_scale=rate_limit_scale)
-        self.official_account = weixin.OfficialAccount(state, self.weixin_tokens)
+        self.official_account = OfficialAccount(state, self.weixin_tokens)
         self.store = Store(state, self.weixin_tokens)
         self.ads = AdPlatforms(state, rate_limit_scale=rate_limit_scale)
+        self.aftersales = Aftersales(state, self.weixin_tokens)
+        self.compass = Compass(state, self.weixin_tokens)
+        self.douyin = Douyin(state, rate_limit_scale=rate_limit_scale)
         self.robot = Robot(state, per_minute=robot_per_minute)
         self.drops.deliver()
         state.save()
@@ -57,6 +66,9 @@ class Sandbox:
             self.official_account,
             self.store,
             self.ads,
+            self.aftersales,
+            self.compass,
+            self.douyin,
             self.robot,
         )
         return Starlette(routes=control + [r for v in vendors for r in v.routes()])
@@ -160,7 +172,7 @@ class Sandbox:
                 "account": account,
                 "base_url": base,
                 "name_zh": name,
-                "options": {**options, "since": since},
+                "options": {"since": since, **options},
                 "credentials": credentials,
             }
 
@@ -188,17 +200,48 @@ class Sandbox:
             ),
             *(entry(*account) for account in self.ads.accounts()),
             entry(
-                "page_events",
-                "h5_main",
-                "H5 埋点",
-                {"drop_address": str(self.drops.folder.absolute())},
-                {},
+                "wechat_channels_live",
+                "shop_main",
+                "视频号直播（主店）",
+                {"appid": weixin.STORE_APPID},
+                {"secret": weixin.STORE_SECRET},
+            ),
+            *(
+                entry(
+                    "douyin",
+                    account,
+                    name,
+                    {
+                        "client_key": CLIENT_KEY,
+                        "open_id": self.douyin.tokens.open_id(account),
+                        "since": self._douyin_since(account),
+                    },
+                    {
+                        "client_secret": CLIENT_SECRET,
+                        "refresh_token": self.douyin.tokens.refresh_token_of(account),
+                    },
+                )
+                for account, name in zip(DOUYIN_ACCOUNTS, ("抖音主号", "抖音二号"), strict=True)
+            ),
+            *(
+                entry(
+                    "page_events",
+                    account,
+                    name,
+                    {"drop_address": str(self.drops.folders[account].absolute())},
+                    {},
+                )
+                for account, name in (("h5_main", "H5 埋点"), ("mini_main", "小程序埋点"))
             ),
         ]
         return {
             "accounts": accounts,
             "robot_webhook": f"{base}/cgi-bin/webhook/send?key={ROBOT_KEY}",
         }
+
+    def _douyin_since(self, account: str) -> str:
+        starts = self.state.world.account_days.starts[DOUYIN_ACCOUNTS.index(account)]
+        return self.state.world.calendar.days[int(starts)].isoformat()
 
     # ---------------------------------------------------------------------------------- index
     async def _index(self, _: Request) -> Response:

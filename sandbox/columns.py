@@ -1,4 +1,6 @@
-"""Columns of the dumped truth."""
+"""How the truth's columns are written: UTC timestamps, Shanghai dates, texts, nulls."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +20,7 @@ def date(number: np.ndarray) -> pa.Array:
     return pa.array(number.astype(np.int32)).cast(pa.date32())
 
 
-def names(values: tuple | list, index: np.ndarray) -> pa.Array:
+def names(values: Sequence[str], index: np.ndarray) -> pa.Array:
     """Texts by index; -1 is null."""
     positions = pa.array(index.astype(np.int64), mask=index < 0)
     return pa.array(list(values), pa.string()).take(positions)

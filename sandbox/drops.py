@@ -1,6 +1,6 @@
 """Hourly drops of tracked page events: gzip JSON lines in an object-store folder.
 
-`<drops>/dt=YYYY-MM-DD/hour=HH/<site>-<seq>.jsonl.gz`, where dt and hour are those of delivery
+`<folder>/dt=YYYY-MM-DD/hour=HH/<site>-<seq>.jsonl.gz`, where dt and hour are those of delivery
 and seq is the second of the hour at which the drop was closed (3599; 0000 for what a freeze
 released at noon). Bytes are the same on every machine.
 """
@@ -24,68 +24,107 @@ from sandbox.timeline import (
     date_of,
     day_number,
 )
-from sandbox.world.pages import PAGES, SITES
+from sandbox.world.deliveries import CUT
+from sandbox.world.pages import PAGES, SITE_ACCOUNTS, SITES
 
 _CHANNEL_NAMES = np.array(CHANNEL_IDS)
+# account -> folder below the state's
+FOLDERS = {"h5_main": "drops", "mini_main": "drops_mini"}
+_URLS = ("https://h5.example.com/", "https://h5.example.com/", "miniprogram://sandbox/pages/")
+_SITE_FOLDERS = [FOLDERS[account] for account in SITE_ACCOUNTS]
 
 
 class Drops:
     """Writes the drops that are due, and takes back those of the future."""
 
     def __init__(self, state: State) -> None:
-        """Deliver into `<state>/drops`."""
+        """Deliver into `<state>/drops` and `<state>/drops_mini`."""
         self.state = state
-        self.folder = state.folder / "drops"
+        self.folders = {account: state.folder / name for account, name in FOLDERS.items()}
+        self.folder = self.folders["h5_main"]
         self._faults: list | None = None
 
     def visible_ms(self) -> np.ndarray:
-        """When each page event is (or was) delivered, faults included."""
-        held = self.state.faults_of("page_events", "h5_main", "page_event")
-        if self._faults != held:  # the clock's moves change nothing here
+        """When each line of each drop is (or was) delivered, faults included."""
+        held = {a: self.state.faults_of("page_events", a, "page_event") for a in FOLDERS}
+        flat = [fault for faults_ in held.values() for fault in faults_]
+        if self._faults != flat:  # the clock's moves change nothing here
             events = self.state.world.page_events
-            self._visible = faults.effective(
-                held, events.visible_ms, day_number(events.event_ms), _CHANNEL_NAMES[events.channel]
-            )
+            lines = events.lines
+            day, channel = day_number(events.reported_ms), _CHANNEL_NAMES[events.channel]
+            account = np.array(SITE_ACCOUNTS)[events.site[lines.row]]
+            self._visible = lines.visible_ms.copy()
+            for name, faults_ in held.items():
+                mine = np.flatnonzero(account == name) if faults_ else []
+                if len(mine):
+                    rows = lines.row[mine]
+                    self._visible[mine] = faults.effective(
+                        faults_, lines.visible_ms[mine], day[rows], channel[rows]
+                    )
+            # a drop lies where it was closed, also when it is late; what a fault held is new
+            is_held = self._visible != lines.visible_ms
+            # never under the name of an ordinary drop
+            new_ms = self._visible - np.where(self._visible % HOUR_MS == 0, 0, SECOND_MS)
+            self._closed = np.where(is_held, new_ms, lines.closed_ms)
             self._order = np.argsort(self._visible, kind="stable")
             self._sorted = self._visible[self._order]
-            self._faults = [replace(fault) for fault in held]
+            self._faults = [replace(fault) for fault in flat]
         return self._visible
 
     def deliver(self) -> int:
         """Write every drop that is due and not written yet; returns how many."""
-        visible = self.visible_ms()
+        self.visible_ms()
         first = np.searchsorted(self._sorted, self.state.drops_until_ms, side="right")
         last = np.searchsorted(self._sorted, self.state.now_ms, side="right")
-        rows = self._order[first:last]
+        lines = self._order[first:last]
         count = 0
-        if len(rows):
-            site = self.state.world.page_events.site
-            # by drop, and inside by time: rows are numbered by event time already
-            rows = rows[np.lexsort((rows, site[rows], visible[rows]))]
-            change = np.flatnonzero((np.diff(visible[rows]) != 0) | (np.diff(site[rows]) != 0))
-            for part in np.split(rows, change + 1):
-                path = self.path(int(visible[part[0]]), int(site[part[0]]))
-                write_atomically(path, self.content(part))
-                count += 1
-        self.folder.mkdir(parents=True, exist_ok=True)
+        for part in self._files(lines):
+            write_atomically(self._path_of(part), self.content(part))
+            count += 1
+        for folder in self.folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
         self.state.drops_until_ms = self.state.now_ms
         return count
+
+    def _files(self, lines: np.ndarray) -> list[np.ndarray]:
+        """Lines by the drop they are in, and inside by time, a cut one last."""
+        if not len(lines):
+            return []
+        events = self.state.world.page_events
+        row, kind = events.lines.row[lines], events.lines.kind[lines]
+        closed, site = self._closed[lines], events.site[row]
+        order = np.lexsort((kind, row, kind == CUT, site, closed))
+        lines, closed, site = lines[order], closed[order], site[order]
+        change = np.flatnonzero((np.diff(closed) != 0) | (np.diff(site) != 0))
+        return np.split(lines, change + 1)
+
+    def _path_of(self, lines: np.ndarray) -> Path:
+        events = self.state.world.page_events
+        site = int(events.site[events.lines.row[lines[0]]])
+        return self.path(int(self._closed[lines[0]]), site)
 
     def path(self, moment_ms: int, site: int) -> Path:
         """Where the drop of a site closed at a moment lies."""
         second = (moment_ms + OFFSET_MS) % HOUR_MS // SECOND_MS
-        return self._hour(moment_ms) / f"{SITES[site]}-{second:04d}.jsonl.gz"
-
-    def _hour(self, moment_ms: int) -> Path:
         hour = (moment_ms + OFFSET_MS) % DAY_MS // HOUR_MS
-        return self.folder / f"dt={date_of(moment_ms)}" / f"hour={hour:02d}"
-
-    def content(self, rows: np.ndarray) -> bytes:
-        """The compressed lines of some events."""
-        lines = b"".join(
-            orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in self.lines(rows)
+        return (
+            self.state.folder
+            / _SITE_FOLDERS[site]
+            / f"dt={date_of(moment_ms)}"
+            / f"hour={hour:02d}"
+            / f"{SITES[site]}-{second:04d}.jsonl.gz"
         )
-        return gzip.compress(lines, compresslevel=1, mtime=0)
+
+    def content(self, lines: np.ndarray) -> bytes:
+        """The compressed lines of one drop; a cut one ends the file in its middle."""
+        all_lines = self.state.world.page_events.lines
+        texts = [
+            orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+            for line in self.lines(all_lines.row[lines])
+        ]
+        for position in np.flatnonzero(all_lines.kind[lines] == CUT).tolist():
+            texts[position] = texts[position][: len(texts[position]) * 3 // 5]
+        return gzip.compress(b"".join(texts), compresslevel=1, mtime=0)
 
     def lines(self, rows: np.ndarray) -> list[dict]:
         """Events as the pages report them."""
@@ -95,7 +134,7 @@ class Drops:
             e.is_identified[rows], world.persons.unionid[np.maximum(e.person[rows], 0)], ""
         )
         moments = np.char.add(
-            (e.event_ms[rows] + OFFSET_MS).astype("datetime64[ms]").astype("U23"), "+08:00"
+            (e.reported_ms[rows] + OFFSET_MS).astype("datetime64[ms]").astype("U23"), "+08:00"
         )
         columns = zip(
             e.event_id[rows].tolist(),
@@ -104,6 +143,7 @@ class Drops:
             e.visitor_id[rows].tolist(),
             unionid.tolist(),
             e.page[rows].tolist(),
+            e.site[rows].tolist(),
             e.channel[rows].tolist(),
             e.campaign[rows].tolist(),
             e.content[rows].tolist(),
@@ -119,7 +159,7 @@ class Drops:
                 "visitor_id": visitor,
                 "unionid": who or None,
                 "page_id": PAGES[page],
-                "page_url": f"https://h5.example.com/{PAGES[page]}",
+                "page_url": f"{_URLS[site]}{PAGES[page]}",
                 "utm_source": CHANNELS[channel].channel_id,
                 "utm_medium": CHANNELS[channel].utm_medium,
                 "utm_campaign": CAMPAIGNS[campaign],
@@ -134,6 +174,7 @@ class Drops:
                 visitor,
                 who,
                 page,
+                site,
                 channel,
                 campaign,
                 content,
@@ -144,22 +185,31 @@ class Drops:
 
     def take_back(self) -> int:
         """Remove every drop that lies after the clock; returns how many."""
-        count = 0
-        for path in sorted(self.folder.glob("dt=*/hour=*/*.jsonl.gz")):
-            day = path.parent.parent.name.removeprefix("dt=")
-            hour = int(path.parent.name.removeprefix("hour="))
-            second = int(path.name.removesuffix(".jsonl.gz").rsplit("-", 1)[1])
-            closed = (
-                int(np.datetime64(day, "ms").astype(np.int64))
-                - OFFSET_MS
-                + hour * HOUR_MS
-                + second * SECOND_MS
-            )
-            if closed > self.state.now_ms:
-                path.unlink()
-                count += 1
-        for folder in sorted(self.folder.glob("dt=*/hour=*"), reverse=True):
-            if not any(folder.iterdir()):
-                shutil.rmtree(folder)
-        self.state.drops_until_ms = min(self.state.drops_until_ms, self.state.now_ms)
+        count, now_ms = 0, self.state.now_ms
+        for folder in self.folders.values():
+            for path in sorted(folder.glob("dt=*/hour=*/*.jsonl.gz")):
+                if _closed_ms(path) > now_ms:
+                    path.unlink()
+                    count += 1
+        # late files lie among those of an earlier hour
+        self.visible_ms()
+        late = np.flatnonzero((self._visible > now_ms) & (self._closed <= now_ms))
+        for part in self._files(late):
+            path = self._path_of(part)
+            count += path.exists()
+            path.unlink(missing_ok=True)
+        for folder in self.folders.values():
+            for hour in sorted(folder.glob("dt=*/hour=*"), reverse=True):
+                if not any(hour.iterdir()):
+                    shutil.rmtree(hour)
+        self.state.drops_until_ms = min(self.state.drops_until_ms, now_ms)
         return count
+
+
+def _closed_ms(path: Path) -> int:
+    """When a drop was closed, after its place and name."""
+    day = path.parent.parent.name.removeprefix("dt=")
+    hour = int(path.parent.name.removeprefix("hour="))
+    second = int(path.name.removesuffix(".jsonl.gz").rsplit("-", 1)[1])
+    midnight = int(np.datetime64(day, "ms").astype(np.int64)) - OFFSET_MS
+    return midnight + hour * HOUR_MS + second * SECOND_MS

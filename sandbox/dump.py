@@ -14,6 +14,7 @@ from sandbox.columns import at as _at
 from sandbox.columns import date as _date
 from sandbox.columns import names as _names
 from sandbox.columns import texts as _texts
+from sandbox.dump_content import CONTENT_TABLES
 from sandbox.dump_wecom import WECOM_TABLES
 from sandbox.parameters import (
     CAMPAIGNS,
@@ -26,9 +27,11 @@ from sandbox.timeline import day_number
 from sandbox.world import World
 from sandbox.world.ad_catalog import UNITS, created_ms, first_day, last_day
 from sandbox.world.ads import ADD, KINDS, LEAD, ORDER
-from sandbox.world.articles import COUNTERS, PURPOSES, STAT_DAYS
+from sandbox.world.articles import COUNTERS, STAT_DAYS
+from sandbox.world.content import PURPOSES
+from sandbox.world.deliveries import COPY, CUT
 from sandbox.world.orders import PRODUCTS
-from sandbox.world.pages import PAGES, SITES
+from sandbox.world.pages import PAGES, SITE_ACCOUNTS, SITES
 
 LAYERS = ("high_value", "middle", "long_tail")
 
@@ -91,11 +94,13 @@ def _page_events(world: World) -> dict:
     unionid = np.where(e.is_identified, world.persons.unionid[np.maximum(e.person, 0)], "")
     offsets = np.cumsum([0] + [len(c.contents) for c in CHANNELS])
     contents = [content for c in CHANNELS for content in c.contents]
+    count = len(e.event_id)
     return {
         "event_id": _texts(e.event_id),
         "event_type": _names(EVENT_TYPES, e.event_type),
         "happened_at": _at(e.event_ms),
-        "event_date": _date(day_number(e.event_ms)),
+        "reported_at": _at(e.reported_ms),
+        "event_date": _date(day_number(e.reported_ms)),
         "visitor_id": _texts(e.visitor_id),
         "unionid": _texts(unionid),
         "external_userid": _names(world.persons.external_userid.tolist(), e.person),
@@ -106,7 +111,11 @@ def _page_events(world: World) -> dict:
         "utm_content": _names(contents, offsets[e.channel] + e.content),
         "device": _names(DEVICES, e.device),
         "dwell_seconds": pa.array(e.dwell_seconds, from_pandas=True),
+        "account": _names(SITE_ACCOUNTS, e.site),
         "site": _names(SITES, e.site),
+        "is_sent_twice": np.isin(np.arange(count), e.lines.row[e.lines.kind == COPY]),
+        "is_cut_first": np.isin(np.arange(count), e.lines.row[e.lines.kind == CUT]),
+        "is_in_late_file": e.visible_ms > e.lines.closed_ms[:count],
         "visible_at": _at(e.visible_ms),
     }
 
@@ -125,6 +134,7 @@ def _orders(world: World) -> dict:
         "freight_fen": o.freight_fen,
         "order_price_fen": o.order_price_fen,
         "order_scene": o.scene,
+        "live_id": _names(world.live.live_id.tolist(), o.live),
         "happened_at": _at(o.created_ms),
         "created_date": _date(day_number(o.created_ms)),
         "paid_at": _at(o.paid_ms),
@@ -133,6 +143,7 @@ def _orders(world: World) -> dict:
         "cancelled_at": _at(o.cancelled_ms),
         "refund_asked_at": _at(o.refund_asked_ms),
         "refunded_at": _at(o.refunded_ms),
+        "refund_fen": o.refund_fen,
         "visible_at": _at(o.created_ms),
     }
 
@@ -215,6 +226,7 @@ def _articles(world: World) -> dict:
         "title": a.title,
         "purpose": _names(PURPOSES, a.purpose),
         "is_tutorial": a.is_tutorial,
+        "is_repeated": a.is_repeated,
         "publish_type": a.publish_type,
         "fans": a.fans,
         "published_date": _date(world.calendar.first_number + a.day),
@@ -297,5 +309,6 @@ TABLES = {
     "staff_days": _staff_days,
     "group_days": _group_days,
     **WECOM_TABLES,
+    **CONTENT_TABLES,
 }
 __all__ = ["TABLES", "dump"]

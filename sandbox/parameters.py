@@ -203,6 +203,14 @@ AD_CURVES = {
     "baidu": np.array([0.58, 0.76, 0.85, 0.90, 0.94, 0.97, 0.99, 1.0]),
     "juguang": np.array([0.48, 0.66, 0.77, 0.85, 0.90, 0.94, 0.98, 1.0]),
 }
+# ordinary accidents of page-event drops (docs/sandbox.md says what each looks like)
+MINI_PROGRAM_SHARE = 0.10
+LATE_FILE_SHARE = 1 / 400
+LATE_FILE_HOURS = (2, 13)
+CUT_FILE_SHARE = 1 / 300
+DUPLICATE_LINE_SHARE = 1 / 400
+SKEWED_LINE_SHARE = 1 / 500
+SKEWS_MINUTES = (-480, -95, -40, -12, 11, 35, 180)
 # strength of the day-to-day noise: Beta with this sum of parameters (larger is calmer)
 ARRIVAL_CONCENTRATION = 150.0
 # partners report in batches on days 3 to 5, fewer of them at weekends and on holidays
@@ -238,6 +246,12 @@ DEAL_RATE_BY_LAYER = {"high_value": 1.30, "middle": 1.0, "long_tail": 0.80}
 LAYER_SHARES = (0.15, 0.35, 0.50)
 EVENING_OPEN_RATE_LIFT = 1.12
 TUTORIAL_INTERACTION_LIFT = 1.20
+REPEATED_MATERIAL_SHARE = 0.18
+SERIES_SHARE_LIFT = 5.0
+PARTIAL_REFUND_SHARE = 0.20
+REFUSED_AFTERSALE_SHARE = 0.012
+DOUYIN_FIRST_SHARE = 0.98
+LATE_OA_DAY_SHARE = 0.03
 CONTENT_MIX = {"value": 0.55, "promotion": 0.35, "interaction": 0.06, "brand": 0.04}
 REFUND_SHARE = 0.06
 REFUND_MEDIAN_DAYS = 4.0

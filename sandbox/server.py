@@ -188,7 +188,8 @@ def forget(state_dir: Path) -> None:
     """Remove what a sandbox keeps in its folder, and nothing else."""
     for name in ("state.json", "robot.jsonl"):
         (state_dir / name).unlink(missing_ok=True)
-    shutil.rmtree(state_dir / "drops", ignore_errors=True)
+    for name in ("drops", "drops_mini"):
+        shutil.rmtree(state_dir / name, ignore_errors=True)
 
 
 def _stop_with_stdin(server: "uvicorn.Server") -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import Request
@@ -40,6 +41,11 @@ async def json_body(request: Request) -> Any:
     """
     content = await request.body()
     return orjson.loads(content) if content.strip() else None
+
+
+async def form_body(request: Request) -> dict[str, str]:
+    """The fields of an urlencoded form; the last of a repeated one."""
+    return dict(parse_qsl((await request.body()).decode(errors="replace")))
 
 
 def encode_cursor(position: str, filters: Any) -> str:

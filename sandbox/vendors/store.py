@@ -19,6 +19,7 @@ from sandbox.world.orders import (
 )
 
 _OK = {"errcode": 0, "errmsg": "ok"}
+FINDER_ID = "sphSandboxFinder01"
 MAX_RANGE_SECONDS = 7 * 86_400
 MAX_PAGE = 100
 # later in this list wins; asking for a refund changes update_time, not the status
@@ -30,6 +31,7 @@ _LIFE = (
     ("completed_ms", COMPLETED),
     ("refund_asked_ms", None),
     ("refunded_ms", REFUNDED),
+    ("refused_ms", None),
 )
 
 
@@ -66,7 +68,9 @@ class Store:
                 moment < NEVER_MS
             )
             self._happened[name] = known
-            if status is not None:
+            if status == REFUNDED:  # an order with a part of its money back lives on
+                self._status[known & (o.refund_fen == o.order_price_fen)] = status
+            elif status is not None:
                 self._status[known] = status
             self._updated[known] = np.maximum(self._updated[known], moment[known] // SECOND_MS)
         known = self._happened["created_ms"]
@@ -146,7 +150,8 @@ class Store:
         freight, total = int(o.freight_fen[row]), int(o.order_price_fen[row])
         happened = {name: bool(known[row]) for name, known in self._happened.items()}
         refunded = happened["refunded_ms"]
-        on_aftersale = int(happened["refund_asked_ms"] and not refunded)
+        decided = refunded or happened["refused_ms"]
+        on_aftersale = int(happened["refund_asked_ms"] and not decided)
         pay_info = {
             "prepay_id": f"up_{o.order_id[row]}",
             "prepay_time": int(o.created_ms[row] // SECOND_MS),
@@ -163,8 +168,8 @@ class Store:
         ext = {"order_scene": int(o.scene[row])}
         if happened["completed_ms"]:
             ext["confirm_receipt_time"] = int(o.completed_ms[row] // SECOND_MS)
-        if o.live_day[row] >= 0:
-            ext |= {"finder_id": "sphSandboxFinder01", "live_id": f"live{o.live_day[row]:05d}"}
+        if o.live[row] >= 0:
+            ext |= {"finder_id": FINDER_ID, "live_id": str(world.live.live_id[o.live[row]])}
         order = {
             "order_id": str(o.order_id[row]),
             "status": int(self._status[row]),
@@ -209,7 +214,7 @@ class Store:
         }
         if happened["refund_asked_ms"]:
             order["aftersale_detail"]["aftersale_order_list"] = [
-                {"aftersale_order_id": f"20{o.order_id[row]}", "status": 2 if refunded else 1}
+                {"aftersale_order_id": f"20{o.order_id[row]}", "status": 2 if decided else 1}
             ]
         if world.persons.unionid[person]:
             order["unionid"] = str(world.persons.unionid[person])

@@ -8,9 +8,10 @@ from sandbox.timeline import OFFSET_MS
 from sandbox.world import acquisition as _acquisition
 from sandbox.world import ads as _ads
 from sandbox.world import articles as _articles
-from sandbox.world import behaviour, pages, people
+from sandbox.world import behaviour, followers, pages, people
 from sandbox.world import events as _events
 from sandbox.world import experiments as _experiments
+from sandbox.world import live as _live
 from sandbox.world import members as _members
 from sandbox.world import messages as _messages
 from sandbox.world import moments as _moments
@@ -19,6 +20,7 @@ from sandbox.world import organisation as _organisation
 from sandbox.world import payments as _payments
 from sandbox.world import service as _service
 from sandbox.world import silence as _silence
+from sandbox.world import videos as _videos
 from sandbox.world.calendar import Calendar, calendar
 from sandbox.world.randomness import stream
 
@@ -38,6 +40,10 @@ class World:
     groups: behaviour.Groups
     orders: _orders.Orders
     articles: _articles.Articles
+    oa_days: followers.OaDays
+    videos: _videos.Videos
+    account_days: _videos.AccountDays
+    live: _live.LiveSessions
     ads: _ads.Ads
     members: _members.GroupMembers
     silence: _silence.Silence
@@ -123,7 +129,9 @@ def generate(size: Size, seed: int = 7) -> World:
     events = pages.page_events(
         seed, days, visits, adder_person, persons.first_add_ms, persons.unionid != "", silence
     )
-    orders = _orders.orders(seed, size, days, persons, relations, silence)
+    live_times = _live.live_times(seed, days)
+    posted = _videos.videos(seed, size, days)
+    orders = _orders.orders(seed, size, days, persons, relations, silence, live_times)
     return World(
         size=size,
         seed=seed,
@@ -136,6 +144,12 @@ def generate(size: Size, seed: int = 7) -> World:
         groups=groups,
         orders=orders,
         articles=_articles.articles(seed, size, days),
+        oa_days=followers.oa_days(seed, size, days),
+        videos=posted,
+        account_days=_videos.account_days(seed, size, days, posted),
+        live=_live.live_sessions(
+            seed, live_times, events.channel, events.event_type, events.event_ms
+        ),
         ads=_ads.ads(seed, size, days, visits, events, persons, orders),
         members=members,
         silence=silence,

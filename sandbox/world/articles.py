@@ -6,7 +6,6 @@ import numpy as np
 
 from sandbox.parameters import (
     ARTICLE_CURVE,
-    CONTENT_MIX,
     EVENING_OPEN_RATE_LIFT,
     TUTORIAL_INTERACTION_LIFT,
     Size,
@@ -14,9 +13,9 @@ from sandbox.parameters import (
 from sandbox.timeline import DAY_MS, HOUR_MS
 from sandbox.world.arrival import daily_curves
 from sandbox.world.calendar import Calendar
+from sandbox.world.content import purposes, titles
 from sandbox.world.randomness import stream
 
-PURPOSES = tuple(CONTENT_MIX)
 _TITLES = {
     "value": (
         "换季护肤，这三步别做反了",
@@ -50,6 +49,7 @@ class Articles:
 
     msgid: np.ndarray
     title: list[str]
+    is_repeated: np.ndarray
     purpose: np.ndarray
     is_tutorial: np.ndarray
     publish_type: np.ndarray
@@ -76,7 +76,7 @@ def articles(seed: int, size: Size, calendar: Calendar) -> Articles:
         + slot * HOUR_MS
         + rng.integers(0, 3_600, calendar.count)[day] * 1000
     )
-    purpose = rng.choice(len(PURPOSES), count, p=list(CONTENT_MIX.values()))
+    purpose = purposes(rng, count)
     tutorial = (purpose == 0) & (rng.random(count) < 0.5)
     fans = np.round((18_000 + 25 * day) * max(size.page_scale, 0.3)).astype(np.int64)
     opens = np.where(slot == 18, EVENING_OPEN_RATE_LIFT, np.where(slot == 12, 1.0, 0.97))
@@ -96,10 +96,12 @@ def articles(seed: int, size: Size, calendar: Calendar) -> Articles:
     known = np.round(finals[:, :, None] * curves[:, None, :]).astype(np.int64)
     known[:, :, -1] = finals
     stat_day = day[:, None] + np.arange(STAT_DAYS)[None, :]
+    named, again = titles(stream(seed, "article_titles"), purpose, _TITLES)
     msg_data_id = 2_247_480_000 + day * 7
     return Articles(
         msgid=np.array([f"{m}_{p + 1}" for m, p in zip(msg_data_id, position, strict=True)]),
-        title=[_title(purpose[n], n) for n in range(count)],
+        title=named,
+        is_repeated=again,
         purpose=purpose,
         is_tutorial=tutorial,
         publish_type=np.where(rng.random(count) < 0.9, 0, 1),
@@ -111,8 +113,3 @@ def articles(seed: int, size: Size, calendar: Calendar) -> Articles:
         active_minutes=np.round(rng.uniform(0.6, 2.4, count), 2),
         visible_ms=calendar.start_ms + (stat_day + 1) * DAY_MS + 8 * HOUR_MS,
     )
-
-
-def _title(purpose: int, number: int) -> str:
-    titles = _TITLES[PURPOSES[purpose]]
-    return titles[number % len(titles)]

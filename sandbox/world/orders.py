@@ -6,13 +6,16 @@ import numpy as np
 
 from sandbox.parameters import (
     DEAL_RATE_BY_LAYER,
+    PARTIAL_REFUND_SHARE,
     REFUND_MEDIAN_DAYS,
     REFUND_SHARE,
+    REFUSED_AFTERSALE_SHARE,
     REPURCHASE_LIFT_HIGH_INTERACTION,
     Size,
 )
 from sandbox.timeline import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS
 from sandbox.world.calendar import Calendar
+from sandbox.world.live import LiveTimes
 from sandbox.world.people import Persons, Relations
 from sandbox.world.randomness import clock_times_ms, stream
 from sandbox.world.silence import Silence
@@ -52,7 +55,7 @@ class Orders:
     freight_fen: np.ndarray
     order_price_fen: np.ndarray
     scene: np.ndarray
-    live_day: np.ndarray
+    live: np.ndarray  # live session that sold it, -1 for none
     created_ms: np.ndarray
     paid_ms: np.ndarray
     shipped_ms: np.ndarray
@@ -60,6 +63,9 @@ class Orders:
     cancelled_ms: np.ndarray
     refund_asked_ms: np.ndarray
     refunded_ms: np.ndarray
+    refused_ms: np.ndarray  # the shop said no, or the customer withdrew
+    refund_fen: np.ndarray
+    is_return: np.ndarray
 
 
 def orders(
@@ -69,6 +75,7 @@ def orders(
     people: Persons,
     relations: Relations,
     quiet: Silence,
+    live: LiveTimes,
 ) -> Orders:
     """Orders of customers who are still reachable and not silent, with repeat purchase."""
     rng = stream(seed, "orders")
@@ -102,9 +109,19 @@ def orders(
     wait = np.maximum(rng.lognormal(np.log(REFUND_MEDIAN_DAYS), 0.6, count), 0.2)
     refunded = np.where(refunds, _plus(paid, wait), NEVER_MS)
     asked = np.where(refunds, _plus(paid, wait * 0.6), NEVER_MS)
-    # a refunded order is not shipped or received any more
-    shipped = np.where(shipped < refunded, shipped, NEVER_MS)
-    completed = np.where(completed < refunded, completed, NEVER_MS)
+    # a wholly refunded order is not shipped or received any more
+    own = stream(seed, "aftersales")
+    is_partial = refunds & (own.random(count) < PARTIAL_REFUND_SHARE)
+    total = goods - discount + freight
+    part = np.where(quantity > 1, (goods - discount) // quantity, (goods - discount) * 3 // 10)
+    refund_fen = np.where(refunds, np.where(is_partial, part, total), 0)
+    stops = np.where(is_partial, NEVER_MS, refunded)
+    shipped = np.where(shipped < stops, shipped, NEVER_MS)
+    completed = np.where(completed < stops, completed, NEVER_MS)
+    is_refused = pays & ~refunds & (own.random(count) < REFUSED_AFTERSALE_SHARE)
+    asked = np.where(is_refused, _plus(paid, own.uniform(1, 10, count)), asked)
+    refused = np.where(is_refused, _plus(asked, own.uniform(0.2, 2, count)), NEVER_MS)
+    is_return = (asked > shipped) & (own.random(count) < 0.6)
     number = (
         3_700_000_000_000_000_000
         + rng.integers(0, 10**6, count)
@@ -121,9 +138,9 @@ def orders(
         product_price_fen=goods,
         discounted_price_fen=discount,
         freight_fen=freight,
-        order_price_fen=goods - discount + freight,
+        order_price_fen=total,
         scene=scene,
-        live_day=np.where(scene == 2, (created - calendar.start_ms) // DAY_MS, -1),
+        live=np.where(scene == 2, live.session_at(created), -1),
         created_ms=created,
         paid_ms=paid,
         shipped_ms=shipped,
@@ -131,6 +148,9 @@ def orders(
         cancelled_ms=cancelled,
         refund_asked_ms=asked,
         refunded_ms=refunded,
+        refused_ms=refused,
+        refund_fen=refund_fen,
+        is_return=is_return,
     )
 
 

@@ -13,20 +13,24 @@ from sandbox.parameters import (
     CAMPAIGNS,
     CHANNELS,
     FUNNEL_CURVE,
+    MINI_PROGRAM_SHARE,
     VIEW_CURVE,
     Size,
 )
 from sandbox.timeline import DAY_MS, HOUR_MS, MINUTE_MS
 from sandbox.world.arrival import batch_factors, daily_curves, delays_of, morning_of
 from sandbox.world.calendar import Calendar
+from sandbox.world.deliveries import Deliveries, deliveries, reported_times
 from sandbox.world.randomness import clock_times_ms, hex_ids, stream
 
 if TYPE_CHECKING:
     from sandbox.world.silence import Silence
 
 LAST_MOMENT_MS = DAY_MS - 2_000  # nothing happens after the last drop of the day has closed
-# site 0 is the company's own pages, site 1 a partner's (lead forms, bookings, redemptions)
-SITES = ("h5", "partner")
+# site 0 is the company's own pages, site 1 a partner's (lead forms, bookings, redemptions), site 2
+# the mini program, which is an account of its own
+SITES = ("h5", "partner", "mini")
+SITE_ACCOUNTS = ("h5_main", "h5_main", "mini_main")
 PAGES = ("home", "product", "article", "live_room", "coupon", "lead_form", "booking", "store")
 
 
@@ -37,6 +41,7 @@ class PageEvents:
     event_id: np.ndarray
     event_type: np.ndarray  # index into EVENT_TYPES
     event_ms: np.ndarray
+    reported_ms: np.ndarray  # what the visitor's clock said
     visitor_id: np.ndarray
     person: np.ndarray
     is_identified: np.ndarray  # the page knew the visitor's unionid
@@ -48,6 +53,7 @@ class PageEvents:
     dwell_seconds: np.ndarray
     site: np.ndarray
     visible_ms: np.ndarray
+    lines: Deliveries
 
 
 @dataclass
@@ -172,10 +178,14 @@ def page_events(
     known_share = np.where(kind >= 2, 0.85, np.where(v.is_add[visit], 0.3, 0.9))
     identified = (who >= 0) & (rng.random(len(kind)) < known_share)
     identified &= has_unionid[np.maximum(who, 0)]
+    is_mini = stream(seed, "mini_program").random(count) < MINI_PROGRAM_SHARE
+    site = np.where(is_mini[visit], 2, kind >= 2).astype(np.int8)
+    lines, visible_ms = deliveries(seed, site, _closes(seed, calendar, kind, day, moment))
     return PageEvents(
         event_id=hex_ids(rng, len(kind), 24, "e"),
         event_type=kind,
         event_ms=moment,
+        reported_ms=reported_times(seed, moment),
         visitor_id=visitor[visit],
         person=who,
         is_identified=identified,
@@ -185,15 +195,16 @@ def page_events(
         content=v.content[visit],
         device=device[visit],
         dwell_seconds=np.where(is_view, dwell[visit], np.nan),
-        site=(kind >= 2).astype(np.int8),
-        visible_ms=_visible(seed, calendar, kind, day, moment),
+        site=site,
+        visible_ms=visible_ms,
+        lines=lines,
     )
 
 
-def _visible(
+def _closes(
     seed: int, calendar: Calendar, kind: np.ndarray, day: np.ndarray, moment: np.ndarray
 ) -> np.ndarray:
-    """When the hourly drop that carries the event closes."""
+    """When the hourly drop that should carry the event closes."""
     rng = stream(seed, "page_arrival")
     late = kind >= 2
     delays = np.zeros(len(kind), dtype=np.int64)

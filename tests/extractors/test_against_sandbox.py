@@ -81,7 +81,8 @@ def test_every_pull_succeeded_and_every_field_is_known(world):
     results = world[3]
     assert [str(r.error) for r in results if r.error] == []
     assert {r.stream for r in results if r.commit and r.commit.unknown_fields} == set()
-    assert {r.stream for r in results if r.commit and r.commit.warnings} == set()
+    # the ordinary world cuts a few drops inside a line; their readers say so
+    assert {r.stream for r in results if r.commit and r.commit.warnings} <= {"page_event"}
 
 
 def test_every_visible_page_event_is_landed_once(landed, truth):
@@ -97,12 +98,14 @@ def test_page_event_arrivals_count_what_was_visible(world, truth):
     settings, as_of = world[:2]
     frame = Manifest(settings.landing_address).arrivals_frame(as_of)
     frame = frame[frame["source"] == "page_events"]
-    newest = frame.sort_values("pulled_at").groupby(["event_date", "channel", "measure"])["value"]
+    keys = ["event_date", "channel", "measure"]
+    newest = frame.sort_values("pulled_at").groupby(["account", *keys])["value"].last()
+    newest = newest.groupby(keys).sum()
     expected: dict = {}
     for row in truth("page_events"):
         key = (row["event_date"], row["utm_source"] or "", row["event_type"])
         expected[key] = expected.get(key, 0) + 1
-    assert {key: value for key, value in newest.last().items() if value} == expected
+    assert {key: value for key, value in newest.items() if value} == expected
 
 
 def test_every_order_is_landed_with_its_price_in_fen(landed, truth):
