@@ -56,7 +56,7 @@ def test_reads_and_shares_of_a_day_are_what_the_day_added(api, truth):
         answer = oa(name)
         shown = {r["msgid"]: r["detail"][counter] for r in answer["list"]}
         assert answer["is_delay"] is False
-        assert len(expected) > 5
+        assert len(expected) >= 3
         assert shown == expected
     sources = oa("getarticleread")["list"][0]["detail"]["read_user_source"]
     total = [s["user_count"] for s in sources if s["scene_desc"] == "全部"]
