@@ -100,7 +100,8 @@ def _page_events(world: World) -> dict:
         "event_type": _names(EVENT_TYPES, e.event_type),
         "happened_at": _at(e.event_ms),
         "reported_at": _at(e.reported_ms),
-        "event_date": _date(day_number(e.reported_ms)),
+        # nothing happened after its delivery: such a clock is ahead
+        "event_date": _date(day_number(np.minimum(e.reported_ms, e.lines.closed_ms[:count]))),
         "visitor_id": _texts(e.visitor_id),
         "unionid": _texts(unionid),
         "external_userid": _names(world.persons.external_userid.tolist(), e.person),
