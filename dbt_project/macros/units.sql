@@ -7,3 +7,8 @@
 {% macro ratio(numerator, denominator) -%}
     cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0)
 {%- endmacro %}
+
+{# Yuan as decimal: exact to a li (1/1000), which some platforms charge in. #}
+{% macro to_cny(column) -%}
+    cast({{ column }} as decimal(18, 4))
+{%- endmacro %}

@@ -19,7 +19,7 @@ FACTS = (
     Table(
         "facts",
         "fct_ad_performance",
-        ("account", "adgroup_id", "channel_id", "report_date"),
+        ("platform", "account", "ad_object_id", "channel_id", "report_date"),
         has_as_of=False,
     ),
     Table("facts", "fct_conversion", ("conversion_id",), has_as_of=False),
@@ -83,7 +83,7 @@ KEPT_TOTALS: dict[str, tuple[tuple[str, str, str], ...]] = {
         (
             "fct_ad_performance.ad_cost_cny",
             "select sum(ad_cost_cny) from facts.fct_ad_performance",
-            "select sum(ad_cost_cny) from staging.stg_tencent_ads__daily_reports_by_request_time",
+            "select sum(ad_cost_cny) from intermediate.int_ad_daily_performance",
         ),
     ),
     "mart": (

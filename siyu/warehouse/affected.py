@@ -29,7 +29,15 @@ from siyu.warehouse.state import LayerState
 
 ATTRIBUTION_DAYS = 30
 TRAILING_DAYS = 30
-ADS = ("daily_report_request_time", "daily_report_reporting_time")
+# the reports that fct_ad_performance is made of
+ADS = (
+    ("tencent_ads", "daily_report_request_time"),
+    ("tencent_ads", "daily_report_reporting_time"),
+    ("oceanengine", "promotion_report"),
+    ("kuaishou", "unit_report"),
+    ("baidu", "adgroup_report"),
+    ("juguang", "campaign_report"),
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def find_affected(
         | adds
         | _reaching(touches, ATTRIBUTION_DAYS, business_date(as_of))
     )
-    ads = set().union(*(changed.report_days("tencent_ads", stream) for stream in ADS))
+    ads = set().union(*(changed.report_days(*address) for address in ADS))
     clocks = {
         "page_events": page_events,
         "orders": orders,

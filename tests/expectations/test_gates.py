@@ -229,10 +229,10 @@ def warehouse(settings, as_of, *, ad_cost="12.50"):
         "mart_funnel_daily": {"gmv_cny": "8.00", "new_customers": "1"},
     }
     with duckdb.connect(str(settings.warehouse)) as connection:
-        for schema in ("facts", "marts", "staging", "dimensions"):
+        for schema in ("facts", "marts", "intermediate", "dimensions"):
             connection.execute(f"create schema if not exists {schema}")
         connection.execute(
-            "create or replace table staging.stg_tencent_ads__daily_reports_by_request_time as "
+            "create or replace table intermediate.int_ad_daily_performance as "
             "select 12.50::decimal(18,2) as ad_cost_cny"
         )
         for name in ("dim_channel", "dim_date", "dim_metric", "dim_customer"):

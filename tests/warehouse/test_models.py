@@ -12,7 +12,6 @@ from .conftest import DAYS
 from .landed import FIRST, morning, timedelta
 
 WITHOUT_LOGIC = {
-    "dim_channel",
     "dim_metric",
     "dim_date",
     "int_ads_by_period",

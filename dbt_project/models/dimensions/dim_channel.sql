@@ -4,7 +4,10 @@ select
     name_zh,
     name_en,
     channel_type,
+    nullif(ad_platform, '') as ad_platform,
     nullif(site_set, '') as site_set,
-    -- its cost lands from an ad platform, so cost ratios make sense for it
-    nullif(site_set, '') is not null as has_ad_report
+    -- its cost lands from an ad platform that is pulled, so cost ratios make sense for it
+    coalesce(
+        ad_platform in (select distinct source from {{ ref('stg_manifest__pulls') }}), false
+    ) as has_ad_report
 from {{ ref('seed_channels') }}

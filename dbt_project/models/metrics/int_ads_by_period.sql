@@ -7,8 +7,8 @@ select
     sum(ads.ad_cost_cny) as ad_cost_cny,
     sum(ads.impressions) as impressions,
     sum(ads.clicks) as clicks,
-    sum(ads.conversions_by_request_time) as conversions_by_request_time,
-    sum(ads.conversions_by_reporting_time) as conversions_by_reporting_time
+    sum(ads.conversions_event_clock) as conversions_event_clock,
+    sum(ads.conversions_billing_clock) as conversions_billing_clock
 from {{ ref('fct_ad_performance') }} as ads
 inner join {{ ref('int_business_days') }} as days on ads.report_date = days.date_day
 group by grouping sets (

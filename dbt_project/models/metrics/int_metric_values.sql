@@ -20,7 +20,7 @@
     'clicks': ['clicks', none],
     'ctr': ['clicks', 'impressions'],
     'cpc': ['ad_cost_cny', 'clicks'],
-    'platform_conversions': ['conversions_by_request_time', none],
+    'platform_conversions': ['conversions_billing_clock', none],
 } %}
 {% set groups = [
     ['int_engagement_by_period', engagement],

@@ -1,9 +1,22 @@
 -- Grain: one row per metric, channel ('all' = total) and business day that is over: is it final, how
 -- complete. Derived from seed_metric_inputs: the least complete input decides.
+-- Ad platforms are alternatives: a day needs those that were pulled for it, one at least, and a
+-- channel's cost is known by its own platform alone. Other streams are all needed.
 with dimension_values as (
-    select 'all' as channel_id
+    select
+        'all' as channel_id,
+        null as ad_platform
     union all
-    select channel_id from {{ ref('dim_channel') }}
+    select
+        channel_id,
+        ad_platform
+    from {{ ref('dim_channel') }}
+),
+
+ad_platforms as (
+    select distinct ad_platform
+    from {{ ref('dim_channel') }}
+    where ad_platform is not null
 ),
 
 inputs as (
@@ -15,6 +28,7 @@ inputs as (
         inputs.first_offset_days,
         inputs.last_offset_days,
         inputs.settled_after_days,
+        ad_platforms.ad_platform is not null as is_ad_platform,
         dimension_values.channel_id,
         -- a stream that knows no channels, or not this one, answers with its total
         coalesce(own.channel_id, 'all') as input_channel_id
@@ -32,6 +46,11 @@ inputs as (
             and inputs.stream = own.stream
             and dimension_values.channel_id = own.channel_id
             and inputs.follows_channel
+    left join ad_platforms on inputs.source = ad_platforms.ad_platform
+    where
+        ad_platforms.ad_platform is null
+        or dimension_values.ad_platform is null
+        or dimension_values.ad_platform = inputs.source
 ),
 
 -- measures of one stream on one day weigh by their expected final value
@@ -42,6 +61,7 @@ stream_days as (
         days.date_day,
         inputs.source,
         inputs.stream,
+        inputs.is_ad_platform,
         inputs.last_offset_days - inputs.first_offset_days + 1 as days_needed,
         input_days.event_date,
         bool_or(input_days.is_pulled) as is_pulled,
@@ -82,6 +102,7 @@ windows as (
         date_day,
         source,
         stream,
+        is_ad_platform,
         bool_or(is_pulled) as is_pulled,
         count(*) = any_value(days_needed) and bool_and(is_final) as is_final,
         case
@@ -95,24 +116,37 @@ windows as (
 needed as (
     select
         metric_id,
-        count(distinct source || '.' || stream) as streams_needed
-    from {{ ref('seed_metric_inputs') }}
-    group by metric_id
+        channel_id,
+        count(distinct source || '.' || stream) filter (where not is_ad_platform) as others,
+        bool_or(is_ad_platform) as has_ad_platform
+    from inputs
+    group by metric_id, channel_id
+),
+
+days as (
+    select
+        windows.metric_id,
+        windows.channel_id,
+        windows.date_day,
+        count(*) filter (where not windows.is_ad_platform) = any_value(needed.others)
+        and (not any_value(needed.has_ad_platform) or bool_or(windows.is_ad_platform))
+            as has_all_streams,
+        bool_and(windows.is_pulled) as is_pulled,
+        bool_and(windows.is_final) as is_final,
+        case when count(windows.completeness) = count(*) then min(windows.completeness) end
+            as completeness
+    from windows
+    inner join needed
+        on windows.metric_id = needed.metric_id and windows.channel_id = needed.channel_id
+    group by windows.metric_id, windows.channel_id, windows.date_day
 )
 
 select
-    windows.metric_id,
-    windows.channel_id,
-    windows.date_day,
+    metric_id,
+    channel_id,
+    date_day,
     -- a number may be shown once every stream it needs was pulled for some of its days
-    count(*) = any_value(needed.streams_needed) and bool_and(windows.is_pulled) as is_covered,
-    count(*) = any_value(needed.streams_needed) and bool_and(windows.is_final) as is_final,
-    round(case
-        when count(*) = any_value(needed.streams_needed)
-            then
-                case when count(windows.completeness) = count(*) then min(windows.completeness) end
-        else 0
-    end, 6) as completeness
-from windows
-inner join needed on windows.metric_id = needed.metric_id
-group by windows.metric_id, windows.channel_id, windows.date_day
+    has_all_streams and is_pulled as is_covered,
+    has_all_streams and is_final as is_final,
+    round(case when has_all_streams then completeness else 0 end, 6) as completeness
+from days

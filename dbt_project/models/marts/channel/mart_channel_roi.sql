@@ -48,7 +48,7 @@ select
     period_start_date as report_date,
     dimension_value as channel_id,
     'last_touch' as attribution_model,
-    cast(ad_cost_cny as decimal(18, 2)) as ad_cost_cny,
+    cast(ad_cost_cny as decimal(18, 4)) as ad_cost_cny,
     cast(impressions as bigint) as impressions,
     cast(clicks as bigint) as clicks,
     cast(platform_conversions as bigint) as platform_conversions,
