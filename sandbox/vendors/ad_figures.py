@@ -1,13 +1,14 @@
 """What an ad platform shows at the virtual now: counters by cell and day, or by cell and hour."""
 
 from collections.abc import Callable, Hashable, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
 
 from sandbox import faults
 from sandbox.state import State
-from sandbox.timeline import DAY_MS, HOUR_MS, MINUTE_MS, day_start_ms
+from sandbox.timeline import DAY_MS, HOUR_MS, MINUTE_MS, date_of_number, day_start_ms
 from sandbox.world.ads import KINDS, Cell
 from sandbox.world.randomness import HOUR_CUM
 
@@ -89,6 +90,43 @@ class Figures:
             split = np.diff(split.astype(np.int64), axis=1, prepend=0)
             return np.where(over[None, :] & ~is_held[:, column.start, None], split, 0)
         return self._claimed(account, stream, name)[:, column.start, :]
+
+    def table(
+        self,
+        account: str,
+        stream: str,
+        names: dict[str, str],
+        days: tuple[int, int],
+        *,
+        hourly: bool,
+    ) -> tuple[list[tuple[date, int]], dict[str, np.ndarray]]:
+        """Several counters over some days.
+
+        Args:
+            account: whose.
+            stream: which stream's faults count.
+            names: name in the answer -> counter.
+            days: first and last day number; days outside the period have no columns.
+            hourly: a column per hour instead of per day.
+
+        Returns:
+            the (date, hour) of each column, and per name an array of cells x columns.
+        """
+        chosen = self.days(*days)
+        base = self._state.world.calendar.first_number
+        numbers = range(base + chosen.start, base + max(chosen.stop, chosen.start))
+        if not hourly:
+            return [(date_of_number(n), 0) for n in numbers], {
+                name: self.counter(account, stream, counter)[:, chosen]
+                for name, counter in names.items()
+            }
+        empty = np.zeros((len(self.cells(account)), 0), dtype=np.int64)
+        return [(date_of_number(n), hour) for n in numbers for hour in range(24)], {
+            name: np.concatenate(
+                [empty, *(self.hours(account, stream, counter, n) for n in numbers)], axis=1
+            )
+            for name, counter in names.items()
+        }
 
     # ------------------------------------------------------------------------------- delivery
     def _delivery(

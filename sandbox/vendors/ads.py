@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from starlette.routing import Route
 
 from sandbox.state import State
-from sandbox.vendors import oceanengine, tencent
+from sandbox.vendors import baidu, juguang, kuaishou, oceanengine, tencent
 from siyu.errors import UsageError
 
 
@@ -16,6 +16,9 @@ class AdPlatforms:
         """Every platform has its own tokens and limits."""
         self.tencent = tencent.TencentAds(state, rate_limit_scale=rate_limit_scale)
         self.oceanengine = oceanengine.OceanEngine(state, rate_limit_scale=rate_limit_scale)
+        self.kuaishou = kuaishou.Kuaishou(state, rate_limit_scale=rate_limit_scale)
+        self.baidu = baidu.Baidu(state, rate_limit_scale=rate_limit_scale)
+        self.juguang = juguang.Juguang(state, rate_limit_scale=rate_limit_scale)
 
     def routes(self) -> list[Route]:
         """The addresses of all platforms."""
@@ -51,14 +54,30 @@ class AdPlatforms:
                     "refresh_token": self.tencent.refresh_token_of(account),
                 },
             )
-        for account, advertiser in oceanengine.ADVERTISERS.items():
+        for source, name, module in (
+            ("oceanengine", "巨量引擎", oceanengine),
+            ("kuaishou", "快手磁力引擎", kuaishou),
+            ("juguang", "小红书聚光", juguang),
+        ):
+            for account, advertiser in module.ADVERTISERS.items():
+                yield (
+                    source,
+                    account,
+                    f"{name} {account}",
+                    {"app_id": str(module.APP_ID), "advertiser_id": str(advertiser)},
+                    {
+                        "secret": module.SECRET,
+                        "refresh_token": getattr(self, source).access.refresh_token_of(account),
+                    },
+                )
+        for account, (user_name, user) in baidu.USERS.items():
             yield (
-                "oceanengine",
+                "baidu",
                 account,
-                f"巨量引擎 {account}",
-                {"app_id": str(oceanengine.APP_ID), "advertiser_id": str(advertiser)},
+                f"百度营销 {account}",
+                {"app_id": baidu.APP_ID, "user_name": user_name, "user_id": str(user)},
                 {
-                    "secret": oceanengine.SECRET,
-                    "refresh_token": self.oceanengine.access.refresh_token_of(account),
+                    "secret_key": baidu.SECRET_KEY,
+                    "refresh_token": self.baidu.access.refresh_token_of(account),
                 },
             )

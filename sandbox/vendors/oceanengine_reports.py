@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
 import orjson
 
 from sandbox.state import State
-from sandbox.timeline import date_of_number
 from sandbox.vendors.ad_figures import Figures, grouped, share_of_oceanengine
 from sandbox.vendors.common import Refusal
 from sandbox.vendors.oceanengine_requests import (
@@ -189,9 +187,15 @@ class CustomReports:
         """All rows of the answer, and the totals over all of them."""
         if ask.topic not in DIMENSIONS:
             return [], _metrics(ask, dict.fromkeys((*COUNTS, *MONEY), 0))
-        cells = self.figures.cells(ask.account)
-        times, counters = self._counters(ask, cells)
-        keys = [_cell_key(ask, cell) for cell in cells]
+        columns, counters = self.figures.table(
+            ask.account,
+            ask.stream,
+            {**COUNTS, **MONEY},
+            (ask.first, ask.last),
+            hourly="stat_time_hour" in ask.dimensions,
+        )
+        times = [_time_key(ask, day, hour) for day, hour in columns]
+        keys = [_cell_key(ask, cell) for cell in self.figures.cells(ask.account)]
         found = grouped(keys, times, counters)
         kept = []
         for time, key, sums in found:
@@ -213,26 +217,6 @@ class CustomReports:
             }
             for dimensions, _, sums in kept
         ], _metrics(ask, {**dict.fromkeys((*COUNTS, *MONEY), 0), **totals})
-
-    def _counters(self, ask: Ask, cells: list[Cell]) -> tuple[list, dict[str, np.ndarray]]:
-        """Keys of the columns (days or hours), and each counter as cells x columns."""
-        days = self.figures.days(ask.first, ask.last)
-        first = self._state.world.calendar.first_number
-        numbers = range(first + days.start, first + max(days.stop, days.start))
-        names = {**COUNTS, **MONEY}
-        if "stat_time_hour" not in ask.dimensions:
-            return [_time_key(ask, date_of_number(n), None) for n in numbers], {
-                name: self.figures.counter(ask.account, ask.stream, spec)[:, days]
-                for name, spec in names.items()
-            }
-        empty = np.zeros((len(cells), 0), dtype=np.int64)
-        return [_time_key(ask, date_of_number(n), hour) for n in numbers for hour in range(24)], {
-            name: np.concatenate(
-                [empty, *(self.figures.hours(ask.account, ask.stream, spec, n) for n in numbers)],
-                axis=1,
-            )
-            for name, spec in names.items()
-        }
 
     # --------------------------------------------------------------------------------- config
     def config(self, account: str, asked: dict[str, Any]) -> dict:
@@ -346,13 +330,13 @@ def _cell_key(ask: Ask, cell: Cell) -> tuple | None:
     return tuple((d, values[d]) for d in ask.dimensions if d not in TIMES)
 
 
-def _time_key(ask: Ask, day: date, hour: int | None) -> tuple:
+def _time_key(ask: Ask, day: date, hour: int) -> tuple:
     monday = day - timedelta(day.weekday())
     values = {
         "stat_time_day": day.isoformat(),
         "stat_time_week": f"{monday} ~ {monday + timedelta(6)}",
         "stat_time_month": f"{day:%Y-%m}",
-        "stat_time_hour": f"{day} {hour or 0:02d}:00 - {hour or 0:02d}:59",
+        "stat_time_hour": f"{day} {hour:02d}:00 - {hour:02d}:59",
     }
     return tuple((d, values[d]) for d in ask.dimensions if d in TIMES)
 

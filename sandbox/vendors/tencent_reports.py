@@ -213,25 +213,16 @@ class Reports:
             for name, spec in _COUNTERS.items()
             if name in names
         }
-        figures, cells = self.figures, self.figures.cells(ask.account)
-        if ask.hourly:
-            times: list = list(range(24))
-            counters = {
-                name: figures.hours(ask.account, ask.stream, spec, first)
-                for name, spec in wanted.items()
-            }
-        else:
-            days = figures.days(first, last)
-            base = self.state.world.calendar.first_number
-            times = [date_of_number(base + n).isoformat() for n in range(days.start, days.stop)]
-            counters = {
-                name: figures.counter(ask.account, ask.stream, spec)[:, days]
-                for name, spec in wanted.items()
-            }
+        columns, counters = self.figures.table(
+            ask.account, ask.stream, wanted, (first, last), hourly=ask.hourly
+        )
         time_name = "hour" if ask.hourly else "date"
         by_time = time_name in ask.group_by
-        keys = [_key(ask, cell) for cell in cells]
-        found = grouped(keys, times if by_time else [""] * len(times), counters)
+        times: list = [
+            "" if not by_time else hour if ask.hourly else day.isoformat() for day, hour in columns
+        ]
+        keys = [_key(ask, cell) for cell in self.figures.cells(ask.account)]
+        found = grouped(keys, times, counters)
         rows = []
         for time, key, values in sorted(found, key=lambda f: (f[0], f[1])):
             row: dict[str, Any] = {"account_id": int(ask.account), **dict(key)}
