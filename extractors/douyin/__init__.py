@@ -4,6 +4,7 @@ from extractors.douyin.account import AccountDaily, FansProfile
 from extractors.douyin.videos import Video, VideoBase, VideoDaily
 
 FAMILY = "content"
+NAME_ZH = "抖音"
 STREAMS = (Video, VideoDaily, AccountDaily, VideoBase, FansProfile)
 # contract endpoint -> why no stream reads it
 NOT_EXTRACTED: dict[str, str] = {

@@ -3,6 +3,7 @@
 from extractors.page_events.events import PageEvent
 
 FAMILY = "content"
+NAME_ZH = "页面埋点"
 STREAMS = (PageEvent,)
 # contract endpoint -> why no stream reads it
 NOT_EXTRACTED: dict[str, str] = {}

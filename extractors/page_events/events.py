@@ -96,7 +96,11 @@ class PageEvent(Stream):
         for day in pc.unique(found[DAY]).to_pylist():
             table = found.filter(pc.equal(found[DAY], day))
             new = table
-            for earlier in earlier_tables(pull, day, ["event_id"]):
+            # a copy that came before, while the device's clock was ahead, lies on the day before
+            for earlier in [
+                *earlier_tables(pull, day, ["event_id"]),
+                *earlier_tables(pull, day - timedelta(1), ["event_id"]),
+            ]:
                 again = pc.is_in(new["event_id"], value_set=earlier["event_id"])
                 new = new.filter(pc.invert(again))
             pull.arrivals += self._arrivals(day, new, known)

@@ -11,6 +11,7 @@ from extractors.wechat_oa.daily import (
 )
 
 FAMILY = "content"
+NAME_ZH = "微信公众号"
 STREAMS = (
     ArticleTotalDetail,
     ArticleRead,

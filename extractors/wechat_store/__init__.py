@@ -8,6 +8,7 @@ from extractors.wechat_store.compass import CompassShopOverall
 from extractors.wechat_store.orders import Order
 
 FAMILY = "commerce"
+NAME_ZH = "微信小店"
 STREAMS = (Order, Aftersale, CompassShopOverall)
 # contract endpoint -> why no stream reads it
 NOT_EXTRACTED: dict[str, str] = {}

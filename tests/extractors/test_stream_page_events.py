@@ -218,6 +218,15 @@ def test_a_clock_that_is_ahead_counts_on_the_day_of_delivery_and_keeps_its_time(
     assert ahead["_delivered_at"] == datetime(2026, 4, 13, 15, 0, tzinfo=UTC)
 
 
+def test_a_copy_of_an_event_whose_clock_was_ahead_lands_on_no_second_day(folder, account, run):
+    one = event("a", at="2026-04-14T00:20:00+08:00")
+    drop(folder, one, hour=23)
+    run("page_events", "page_event", account=account, as_of=AS_OF - timedelta(hours=5))
+    drop(folder, one, day=TODAY, hour=9)
+    commit, rows = run("page_events", "page_event", account=account)
+    assert (rows, commit.duplicate_rows) == ({}, 1)
+
+
 def test_a_device_without_a_clock_opens_no_day_of_1970(folder, account, run):
     drop(
         folder,
