@@ -1,7 +1,7 @@
 """After-sales: refunds and returns, listed by the time they were made, then read one by one."""
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +10,7 @@ from extractors.core.history import earlier_tables, recent_tables
 from extractors.core.manifest import Arrival
 from extractors.core.paging import NextKey
 from extractors.core.parse import integer
-from extractors.core.stream import UTC_TIMESTAMP, Kind, Stream, columns
+from extractors.core.stream import UTC_TIMESTAMP, Kind, Personal, Stream, columns
 from siyu.calendar import start_of
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class Aftersale(Stream):
     # how long refunds take is not documented
     revised_for_days = 30
     max_window_days = 1
+    # the buyer is told by the order; some answers name him here as well
+    personal_columns: ClassVar = {"openid": Personal.DROP, "unionid": Personal.DROP}
 
     def extract(self, pull: "PullContext") -> None:
         """Read the cases that are new and those that may have changed; land what did."""
