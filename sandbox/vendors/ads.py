@@ -30,16 +30,14 @@ class AdPlatforms:
         Raises:
             UsageError: there is no such platform or account.
         """
-        known = [(e[0], e[1]) for e in self.accounts() if hasattr(self._of(e[0]), "access")]
+        known = [entry[:2] for entry in self.accounts()]
         if (source, account) not in known:
             names = ", ".join("/".join(pair) for pair in known)
             raise UsageError(
                 f"'{source}/{account}' cannot be authorised", action=f"choose one of: {names}"
             )
-        return self._of(source).access.authorise(account)
-
-    def _of(self, source: str) -> object:
-        return getattr(self, {"tencent_ads": "tencent"}.get(source, source))
+        platform = self.tencent if source == "tencent_ads" else getattr(self, source)
+        return platform.access.authorise(account)
 
     def accounts(self) -> Iterator[tuple[str, str, str, dict, dict]]:
         """(source, account, Chinese name, options, credentials) of every account."""
@@ -51,7 +49,7 @@ class AdPlatforms:
                 {"client_id": tencent.CLIENT_ID, "account_id": account},
                 {
                     "client_secret": tencent.CLIENT_SECRET,
-                    "refresh_token": self.tencent.refresh_token_of(account),
+                    "refresh_token": self.tencent.access.refresh_token_of(account),
                 },
             )
         for source, name, module in (
