@@ -11,6 +11,8 @@ import requests
 from extractors.core.manifest import Manifest
 from extractors.core.privacy import Privacy
 from extractors.core.pull import pull_all
+from extractors.registry import families
+from siyu.accounts import load_accounts
 from siyu.clock import cycle_of
 from siyu.settings import SANDBOX_PSEUDONYM_KEY, Settings
 
@@ -121,29 +123,92 @@ def test_every_order_is_landed_with_its_price_in_fen(landed, truth):
         assert newest[order_id]["product_price"] == row["product_price_fen"]
 
 
-def test_ad_cost_equals_the_truth_to_the_fen_on_both_clocks(landed, truth):
-    expected: dict = {}
+# source -> stream, its figures in the vendor's names (cost, impressions, clicks, event, billing
+# clock), fen per unit of cost, days after the exposure that the billing clock counts
+AD_REPORTS = [
+    (
+        "tencent_ads.daily_report_request_time",
+        ("cost", "view_count", "valid_click_count", None, "conversions_count"),
+        1,
+        30,
+    ),
+    (
+        "tencent_ads.daily_report_reporting_time",
+        ("cost", "view_count", "valid_click_count", "conversions_count", None),
+        1,
+        30,
+    ),
+    (
+        "oceanengine.promotion_report",
+        ("stat_cost", "show_cnt", "click_cnt", "convert_cnt", "attribution_convert_cnt"),
+        100,
+        30,
+    ),
+    (
+        "oceanengine.project_report",
+        ("stat_cost", "show_cnt", "click_cnt", "convert_cnt", "attribution_convert_cnt"),
+        100,
+        30,
+    ),
+]
+
+
+@pytest.mark.parametrize(("address", "figures", "fen", "window"), AD_REPORTS)
+def test_ads_equal_the_truth_to_the_fen_on_both_clocks(
+    world, landed, truth, address, figures, fen, window
+):
+    """Cost and delivery of every landed day; conversions on the clock of each column."""
+    source, stream = address.split(".")
+    accounts = {a.account for a in load_accounts(world[0]) if a.source == source}
+    found: dict = {}
+    names = ("cost", "impressions", "clicks", "event", "billing")
+    by_file = Manifest(world[0].landing_address)
+    for account in accounts:
+        for commit in by_file.commits(source, stream, account):
+            found |= {(account, day): dict.fromkeys(names, 0) for day in commit.covered_dates}
+    for row in landed(source, stream):
+        kept = found[row["_account"], row["event_date"]]
+        for name, column in zip(names, figures, strict=True):
+            if column:
+                kept[name] += round(row[column] * (fen if name == "cost" else 1))
+    expected = {key: dict.fromkeys(names, 0) for key in found}
     for row in truth("ad_days"):
-        key = (row["account"], row["date"])
-        expected[key] = expected.get(key, 0) + row["cost_fen"]
-    for stream in ("daily_report_request_time", "daily_report_reporting_time"):
-        cost: dict = {}
-        for row in landed("tencent_ads", stream):
-            key = (row["account_id"], row["event_date"])
-            cost[key] = cost.get(key, 0) + row["cost"]
-        assert len(cost) > 30
-        assert cost == {key: expected[key] for key in cost}
+        if row["platform"] == source and (key := (row["account"], row["date"])) in expected:
+            expected[key]["cost"] += row["cost_fen"]
+            expected[key]["impressions"] += row["impressions"]
+            expected[key]["clicks"] += row["clicks"]
+    for row in truth("ad_conversions"):
+        if row["platform"] != source or row["conversion_type"] == "order":
+            continue
+        days = (row["reported_date"], row["request_date"])
+        if figures[3] and (row["account"], days[0]) in expected:
+            expected[row["account"], days[0]]["event"] += 1
+        if (
+            figures[4]
+            and (days[0] - days[1]).days <= window
+            and (row["account"], days[1]) in expected
+        ):
+            expected[row["account"], days[1]]["billing"] += 1
+    assert {account for account, _ in found} == accounts
+    assert sum(values["cost"] for values in found.values()) > 0
+    assert found == expected
 
 
 def test_control_totals_meet_the_detail(world):
     totals = [
-        total
+        (result.source, total)
         for result in world[3]
-        if result.source == "tencent_ads" and result.commit
+        if families()[result.source] == "ads" and result.commit
         for total in result.commit.control_totals
+        if total.platform_total is not None
     ]
-    assert len(totals) > 100
-    assert [t for t in totals if t.platform_total != t.detail_total] == []
+    assert {source for source, _ in totals} >= {address.split(".")[0] for address, *_ in AD_REPORTS}
+    # money is rounded to the fen in every row and in the total
+    assert [
+        (source, total)
+        for source, total in totals
+        if abs(total.platform_total - total.detail_total) > 0.05
+    ] == []
 
 
 def test_customers_are_those_of_the_world_and_hidden(world, landed, truth):
