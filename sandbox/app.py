@@ -1,6 +1,7 @@
 """The HTTP application: vendors, robot, and the control of clock and faults."""
 
 import html
+import inspect
 from collections.abc import Callable
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from sandbox.callbacks import CALLBACK_AES_KEY, CALLBACK_TOKEN, Callbacks
 from sandbox.drops import Drops
 from sandbox.parameters import CHANNELS
 from sandbox.robot import ROBOT_KEY, Robot
@@ -31,12 +33,25 @@ class Sandbox:
     """All stand-ins over one state."""
 
     def __init__(
-        self, state: State, *, rate_limit_scale: float = 1.0, robot_per_minute: int = 20
+        self,
+        state: State,
+        *,
+        rate_limit_scale: float = 1.0,
+        robot_per_minute: int = 20,
+        callback_url: str | None = None,
+        wecom_concurrency: int = 0,
+        latency_ms: float = 0.0,
     ) -> None:
         """Deliver what is due at the clock's present, then be ready to serve."""
         self.state = state
         self.drops = Drops(state)
-        self.wecom = wecom.WeCom(state, rate_limit_scale=rate_limit_scale)
+        self.callbacks = Callbacks(state, callback_url)
+        self.wecom = wecom.WeCom(
+            state,
+            rate_limit_scale=rate_limit_scale,
+            concurrency=wecom_concurrency,
+            latency_ms=latency_ms,
+        )
         self.weixin_tokens = weixin.WeixinTokens(state, rate_limit_scale=rate_limit_scale)
         self.official_account = OfficialAccount(state, self.weixin_tokens)
         self.store = Store(state, self.weixin_tokens)
@@ -59,6 +74,16 @@ class Sandbox:
             Route(
                 "/_sandbox/faults", self._control(self._faults), methods=["GET", "POST", "DELETE"]
             ),
+            Route(
+                "/_sandbox/callback",
+                self._control(self.callbacks.control),
+                methods=["GET", "PUT"],
+            ),
+            Route(
+                "/_sandbox/callback/resend",
+                self._control(self.callbacks.control_resend),
+                methods=["POST"],
+            ),
         ]
         vendors = (
             self.wecom,
@@ -74,8 +99,7 @@ class Sandbox:
         return Starlette(routes=control + [r for v in vendors for r in v.routes()])
 
     # -------------------------------------------------------------------------------- control
-    @staticmethod
-    def _control(handler: Callable) -> Callable:
+    def _control(self, handler: Callable) -> Callable:
         async def endpoint(request: Request) -> Response:
             try:
                 content = await request.body()
@@ -83,6 +107,11 @@ class Sandbox:
                 if not isinstance(body, dict):
                     raise UsageError("The body must be a JSON object")
                 result, status = handler(request, body), 200
+                if inspect.isawaitable(result):
+                    result = await result
+                # a move of the clock is over when the receiver has heard of it
+                if request.method != "GET":
+                    await self.callbacks.settled()
             except orjson.JSONDecodeError:
                 result, status = _problem(UsageError("The body is not JSON")), 400
             except SiyuError as error:
@@ -136,8 +165,10 @@ class Sandbox:
                     fault.cleared_ms = min(fault.cleared_ms, now_ms)
             state.changed()
             removed = self.drops.take_back()
+            self.callbacks.take_back()
         state.move_to(now_ms)
         written = self.drops.deliver()
+        self.callbacks.collect()
         state.save()
         return {"now": iso(state.now_ms), "drops_written": written, "drops_removed": removed}
 
@@ -154,6 +185,7 @@ class Sandbox:
                 )
             cleared = state.clear_faults(int(number) if number is not None else None)
             self.drops.deliver()
+            self.callbacks.collect()
             state.save()
             return {"cleared": [f.id for f in cleared]}
         return {"faults": [f.describe(state.now_ms) for f in state.faults]}
@@ -181,8 +213,14 @@ class Sandbox:
                 "wecom",
                 "corp_main",
                 "企业微信（主体）",
-                {"corpid": wecom.CORPID},
-                {"secret": wecom.SECRET, "contact_secret": wecom.CONTACT_SECRET},
+                {"corpid": wecom.CORPID}
+                | ({"callback_url": self.callbacks.url} if self.callbacks.url else {}),
+                {
+                    "secret": wecom.SECRET,
+                    "contact_secret": wecom.CONTACT_SECRET,
+                    "callback_token": CALLBACK_TOKEN,
+                    "callback_aes_key": CALLBACK_AES_KEY,
+                },
             ),
             entry(
                 "wechat_oa",
@@ -253,6 +291,7 @@ class Sandbox:
             ("/_sandbox/clock", "虚拟时钟 · clock"),
             ("/_sandbox/faults", "故障 · faults"),
             ("/_sandbox/accounts", "账号 · accounts"),
+            ("/_sandbox/callback", "企业微信回调 · WeCom callbacks"),
         )
         items = "".join(f'<li><a href="{path}">{path}</a> {text}</li>' for path, text in links)
         channels = "、".join(f"{c.name_zh} <code>{c.channel_id}</code>" for c in CHANNELS)

@@ -3,6 +3,8 @@
 import base64
 import binascii
 import hashlib
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Any
 
 import orjson
@@ -13,12 +15,16 @@ from starlette.routing import Route
 from sandbox.limits import RateLimit
 from sandbox.robot_page import page
 from sandbox.state import State
-from sandbox.timeline import iso
+from sandbox.timeline import DAY_MS, SECOND_MS, iso
 from sandbox.vendors.common import Refusal, answer, is_texts, json_body
 
 ROBOT_KEY = "5and80x0-r0b0-4key-8888-000000000001"
 TYPES = ("text", "markdown", "markdown_v2", "image", "news", "file", "voice", "template_card")
 MAX_IMAGE_BYTES = 2 * 1024 * 1024
+# an uploaded medium: smallest and largest size, and how long it may be sent
+MIN_MEDIUM_BYTES = 5
+MAX_MEDIUM_BYTES = {"file": 20 * 1024 * 1024, "voice": 2 * 1024 * 1024}
+MEDIUM_LIFE_MS = 3 * DAY_MS
 
 
 class Robot:
@@ -37,6 +43,7 @@ class Robot:
         """The webhook, the page, and the same as JSON."""
         return [
             Route("/cgi-bin/webhook/send", self._send, methods=["GET", "POST"]),
+            Route("/cgi-bin/webhook/upload_media", self._upload, methods=["GET", "POST"]),
             Route("/robot", self._page),
             Route("/_sandbox/robot", self._json),
         ]
@@ -58,15 +65,14 @@ class Robot:
             content = body.get(kind)
             if not isinstance(content, dict):
                 raise Refusal(40058, f"{kind} missing. invalid Request Parameter")
-            _check(kind, content)
+            if kind in MAX_MEDIUM_BYTES:
+                self._check_medium(kind, content)
+            else:
+                _check(kind, content)
             if not self._limit.allows(ROBOT_KEY):
                 raise Refusal(45009, "api freq out of limit")
         except Refusal as refusal:
-            text = (
-                f"{refusal.message}, more info at "
-                f"https://open.work.weixin.qq.com/devtool/query?e={refusal.code}"
-            )
-            return answer({"errcode": refusal.code, "errmsg": text})
+            return _refused(refusal)
         self._keep(
             {
                 "number": len(self.messages) + 1,
@@ -76,6 +82,42 @@ class Robot:
             }
         )
         return answer({"errcode": 0, "errmsg": "ok"})
+
+    async def _upload(self, request: Request) -> Response:
+        query = request.query_params
+        try:
+            if query.get("key") != ROBOT_KEY:
+                raise Refusal(93000, "invalid webhook url")
+            kind = query.get("type")
+            if request.method != "POST" or kind not in MAX_MEDIUM_BYTES:
+                raise Refusal(40058, "type. invalid Request Parameter")
+            content = _media_part(request.headers.get("content-type", ""), await request.body())
+            if not MIN_MEDIUM_BYTES <= len(content) <= MAX_MEDIUM_BYTES[kind]:
+                raise Refusal(40058, "media size. invalid Request Parameter")
+            if kind == "voice" and not content.startswith(b"#!AMR"):
+                raise Refusal(40058, "voice must be AMR. invalid Request Parameter")
+            if not self._limit.allows(f"{ROBOT_KEY} upload"):
+                raise Refusal(45009, "api freq out of limit")
+        except Refusal as refusal:
+            return _refused(refusal)
+        media = self.state.kept.setdefault("robot_media", {})
+        number = f"{self.state.world.seed}|{len(media)}".encode()
+        media_id = "3" + hashlib.blake2b(number + content, digest_size=20).hexdigest()
+        media[media_id] = [kind, self.state.now_ms]
+        self.state.save()
+        created = str(self.state.now_ms // SECOND_MS)
+        return answer(
+            {"errcode": 0, "errmsg": "ok", "type": kind, "media_id": media_id}
+            | {"created_at": created}
+        )
+
+    def _check_medium(self, kind: str, content: dict) -> None:
+        """A file or voice message names a medium of the last three days."""
+        known = self.state.kept.get("robot_media", {}).get(str(content.get("media_id")))
+        if known is None or known[0] != kind:
+            raise Refusal(40058, f"{kind}.media_id is unknown. invalid Request Parameter")
+        if self.state.now_ms >= known[1] + MEDIUM_LIFE_MS:
+            raise Refusal(40058, f"{kind}.media_id has expired. invalid Request Parameter")
 
     async def _body(self, request: Request) -> dict:
         if request.method != "POST":
@@ -95,6 +137,26 @@ class Robot:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("ab") as file:
             file.write(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _refused(refusal: Refusal) -> Response:
+    text = (
+        f"{refusal.message}, more info at "
+        f"https://open.work.weixin.qq.com/devtool/query?e={refusal.code}"
+    )
+    return answer({"errcode": refusal.code, "errmsg": text})
+
+
+def _media_part(content_type: str, body: bytes) -> bytes:
+    """The content of the form's part `media`."""
+    if not content_type.startswith("multipart/form-data"):
+        raise Refusal(40058, "media. invalid Request Parameter")
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    form = BytesParser(policy=HTTP).parsebytes(head + body)
+    for part in form.iter_parts():
+        if part.get_param("name", header="content-disposition") == "media":
+            return part.get_payload(decode=True) or b""
+    raise Refusal(40058, "media missing. invalid Request Parameter")
 
 
 def _check(kind: str, content: dict) -> None:
@@ -126,13 +188,11 @@ def _check(kind: str, content: dict) -> None:
             article["title"] = _cut(article["title"], 128)
             if article.get("description"):
                 article["description"] = _cut(article["description"], 512)
-    elif kind == "template_card":
+    else:
         if content.get("card_type") not in ("text_notice", "news_notice"):
             raise Refusal(40058, "template_card.card_type. invalid Request Parameter")
         if not isinstance(content.get("card_action"), dict):
             raise Refusal(40058, "template_card.card_action. invalid Request Parameter")
-    else:  # file and voice need an uploaded medium, and this robot takes no uploads
-        raise Refusal(40058, f"{kind}.media_id is unknown. invalid Request Parameter")
 
 
 def _check_image(content: dict) -> None:

@@ -66,6 +66,9 @@ def start(
     reset: bool = False,
     rate_limit_scale: float = 1.0,
     robot_per_minute: int = 20,
+    callback_url: str | None = None,
+    wecom_concurrency: int = 0,
+    latency_ms: float = 0.0,
 ) -> Handle:
     """Start a sandbox in a process of its own and wait until it answers.
 
@@ -78,6 +81,9 @@ def start(
         reset: forget what the folder holds.
         rate_limit_scale: factor on all rate limits; 0 switches them off.
         robot_per_minute: messages a minute the robot takes.
+        callback_url: where WeCom's event callbacks go.
+        wecom_concurrency: calls of one WeCom endpoint that may run at once (45033); 0 for any.
+        latency_ms: how long each WeCom call takes at least.
 
     Raises:
         SiyuError: the process did not come up; the message holds what it said.
@@ -101,7 +107,13 @@ def start(
         str(rate_limit_scale),
         "--robot-per-minute",
         str(robot_per_minute),
+        "--wecom-concurrency",
+        str(wecom_concurrency),
+        "--latency-ms",
+        str(latency_ms),
     ]
+    if callback_url:
+        command += ["--callback-url", callback_url]
     if now:
         command += ["--at", now.isoformat()]
     if reset:
@@ -146,6 +158,9 @@ def run(
     reset: bool = False,
     rate_limit_scale: float = 1.0,
     robot_per_minute: int = 20,
+    callback_url: str | None = None,
+    wecom_concurrency: int = 0,
+    latency_ms: float = 0.0,
     until_stdin_closes: bool = False,
 ) -> None:
     """Serve until stopped; prints one JSON line with the address once it answers."""
@@ -171,7 +186,14 @@ def run(
         forget(state_dir)
     state_dir.mkdir(parents=True, exist_ok=True)
     state = State(state_dir, size_named(size), seed, to_ms(now) if now else None)
-    sandbox = Sandbox(state, rate_limit_scale=rate_limit_scale, robot_per_minute=robot_per_minute)
+    sandbox = Sandbox(
+        state,
+        rate_limit_scale=rate_limit_scale,
+        robot_per_minute=robot_per_minute,
+        callback_url=callback_url,
+        wecom_concurrency=wecom_concurrency,
+        latency_ms=latency_ms,
+    )
     server = uvicorn.Server(
         uvicorn.Config(sandbox.application(), log_level="warning", access_log=False, lifespan="off")
     )
@@ -209,6 +231,9 @@ def _main() -> None:
     parser.add_argument("--reset", action="store_true")
     parser.add_argument("--rate-limit-scale", type=float, default=1.0)
     parser.add_argument("--robot-per-minute", type=int, default=20)
+    parser.add_argument("--callback-url")
+    parser.add_argument("--wecom-concurrency", type=int, default=0)
+    parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--until-stdin-closes", action="store_true")
     a = parser.parse_args()
     try:
@@ -222,6 +247,9 @@ def _main() -> None:
             reset=a.reset,
             rate_limit_scale=a.rate_limit_scale,
             robot_per_minute=a.robot_per_minute,
+            callback_url=a.callback_url,
+            wecom_concurrency=a.wecom_concurrency,
+            latency_ms=a.latency_ms,
             until_stdin_closes=a.until_stdin_closes,
         )
     except SiyuError as error:

@@ -1,14 +1,14 @@
 """`siyu sandbox`: serve the stand-in APIs, move their clock, inject faults, dump the truth."""
 
 import os
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import requests
 
-from siyu.calendar import parse_date, parse_moment
+from siyu.calendar import SHANGHAI, parse_date, parse_moment
 from siyu.cli import emit, json_option, reports_errors
 from siyu.errors import SiyuError, UsageError
 
@@ -63,6 +63,21 @@ def sandbox() -> None:
     type=click.IntRange(1),
     help="Messages a minute the group robot takes.",
 )
+@click.option("--callback-url", help="Where WeCom's event callbacks are posted.")
+@click.option(
+    "--wecom-concurrency",
+    default=0,
+    type=click.IntRange(0),
+    show_default="no limit",
+    help="Calls of one WeCom endpoint that may run at once (errcode 45033).",
+)
+@click.option(
+    "--latency-ms",
+    default=0.0,
+    type=click.FloatRange(0),
+    show_default=True,
+    help="How long each WeCom call takes at least.",
+)
 @json_option
 @reports_errors
 def serve(
@@ -75,6 +90,9 @@ def serve(
     reset: bool,
     rate_limit_scale: float,
     robot_per_minute: int,
+    callback_url: str | None,
+    wecom_concurrency: int,
+    latency_ms: float,
     as_json: bool,
 ) -> None:
     """Serve until stopped. One JSON line on stdout says where.
@@ -95,6 +113,9 @@ def serve(
         reset=reset,
         rate_limit_scale=rate_limit_scale,
         robot_per_minute=robot_per_minute,
+        callback_url=callback_url,
+        wecom_concurrency=wecom_concurrency,
+        latency_ms=latency_ms,
     )
 
 
@@ -212,6 +233,27 @@ def fault_clear(number: int | None, url: str, as_json: bool) -> None:
 
 
 @sandbox.command()
+@click.option("--url", "receiver", required=True, help="The receiver, e.g. http://127.0.0.1:8788/.")
+@click.option("--from", "first", required=True, help="First moment; a bare date is its midnight.")
+@click.option("--to", "last", required=True, help="Last moment; a bare date includes that day.")
+@click.option("--sandbox", "url", default=None, help="Where the sandbox answers.")
+@json_option
+@reports_errors
+def callbacks(receiver: str, first: str, last: str, url: str | None, as_json: bool) -> None:
+    """Send WeCom's event callbacks of a window once more, to test a receiver.
+
+    Example: siyu sandbox callbacks --url http://127.0.0.1:8788/ --from 2026-04-01 --to 2026-04-07
+    """
+    url = url or os.environ.get("SIYU_SANDBOX_URL") or DEFAULT_URL
+    window = {"from": _midnight(first, 0).isoformat(), "to": _midnight(last, 1).isoformat()}
+    answer = _call("POST", url, "/_sandbox/callback/resend", {"url": receiver, **window})
+    if as_json:
+        emit(answer)
+        return
+    click.echo(f"{answer['sent']} sent, {answer['repeated']} of them twice, to {receiver}")
+
+
+@sandbox.command()
 @click.option(
     "--out",
     required=True,
@@ -262,6 +304,13 @@ def _call(method: str, url: str, path: str, body: dict | None = None) -> dict[st
     if problem := document.get("error"):
         raise UsageError(problem["what"], where=problem["where"], action=problem["action"])
     return document
+
+
+def _midnight(text: str, days: int) -> datetime:
+    """A moment; a bare date is its midnight in Shanghai, `days` later."""
+    if len(text) == 10:
+        return datetime.combine(parse_date(text), time(), SHANGHAI) + timedelta(days)
+    return parse_moment(text)
 
 
 def _duration(text: str) -> timedelta:
