@@ -134,7 +134,7 @@ def test_the_control_api_refuses_nonsense(api):
     assert "not JSON" in put(b"{")
     assert "time zone" in put(b'{"now": "2026-04-13T10:30:00"}')
     assert "JSON object" in put(b"[]")
-    assert requests.get(api.url).text.count("<li>") == 5
+    assert requests.get(api.url).text.count("<li>") == 6
 
 
 def test_calls_over_the_rate_limit_are_refused_with_the_documented_codes(tmp_path):
