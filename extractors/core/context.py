@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import orjson
@@ -36,6 +36,7 @@ class PullContext:
         is_explicit: the caller named the window (a backfill), it was not derived.
         since: for events: the moment of the last pull, None on the first or in a backfill.
         commits: earlier commits of this stream and account, oldest first.
+        home: holds all state, also what was pushed to us and waits to be landed.
     """
 
     stream: Stream
@@ -50,6 +51,7 @@ class PullContext:
     privacy: Privacy
     limiter: RateLimiter
     tokens: TokenCache
+    home: Path
     unanswered: set[date] = field(default_factory=set)
     incomplete: set[date] = field(default_factory=set)
     control_totals: list[ControlTotal] = field(default_factory=list)

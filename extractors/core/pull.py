@@ -248,6 +248,7 @@ def _pull(
         privacy=Privacy(_key(settings), settings.root / "vault" / "ids.sqlite"),
         limiter=limiter,
         tokens=_tokens(settings),
+        home=settings.root,
     )
     try:
         stream.extract(context)

@@ -23,6 +23,7 @@ COMMANDS = {
     "sandbox": "siyu.cli.sandbox",
     "pull": "siyu.cli.pull",
     "backfill": "siyu.cli.pull",
+    "callback": "siyu.cli.callback",
     "build": "siyu.cli.build",
     "query": "siyu.cli.build",
     "gate": "siyu.cli.gate",
