@@ -1,11 +1,53 @@
 """WeCom (企业微信): staff, customers, groups, what was sent and published, service, payments."""
 
+from extractors.wecom.acquisition import (
+    AcquisitionCustomer,
+    AcquisitionLink,
+    AcquisitionQuota,
+    AcquisitionStatistic,
+    ContactWay,
+)
 from extractors.wecom.contacts import Customer, FollowUser
+from extractors.wecom.events import CallbackEvent
+from extractors.wecom.group_members import GroupMember
 from extractors.wecom.groups import GroupChat, GroupStatistic
+from extractors.wecom.messages import GroupMessage, GroupMessageRecipient, GroupMessageTask
+from extractors.wecom.moments import Moment, MomentComment, MomentRecipient, MomentTask
+from extractors.wecom.organisation import CorpTag, Department, Staff
+from extractors.wecom.payments import Bill, FundFlow
+from extractors.wecom.service import KfAccount, KfCorpStatistic, KfServicerStatistic
 from extractors.wecom.statistics import UserBehavior
 
 FAMILY = "wecom"
-STREAMS = (FollowUser, Customer, GroupChat, UserBehavior, GroupStatistic)
+STREAMS = (
+    FollowUser,
+    Department,
+    Staff,
+    CorpTag,
+    Customer,
+    UserBehavior,
+    GroupChat,
+    GroupMember,
+    GroupStatistic,
+    GroupMessage,
+    GroupMessageTask,
+    GroupMessageRecipient,
+    Moment,
+    MomentTask,
+    MomentRecipient,
+    MomentComment,
+    AcquisitionLink,
+    AcquisitionCustomer,
+    AcquisitionStatistic,
+    AcquisitionQuota,
+    ContactWay,
+    Bill,
+    FundFlow,
+    KfAccount,
+    KfCorpStatistic,
+    KfServicerStatistic,
+    CallbackEvent,
+)
 # contract endpoint -> why no stream reads it
 NOT_EXTRACTED: dict[str, str] = {
     "gettoken": "authorisation: the client calls it",

@@ -1,5 +1,6 @@
 """Who is in each customer group."""
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
     from extractors.core.context import PullContext
 
 LANES = 4
-STAFF, CUSTOMER = 1, 2
+STAFF = 1
+# a marker of our own on posters that members pass on (裂变): whose poster it was
+SHARED_BY = re.compile(r"fx([\w-]{24,28})")
 # dissolved, or no customer group (any more)
 GONE_GROUP_CODES = (40050, 49008, 86003, 90501, 90509)
 
@@ -23,9 +26,10 @@ class GroupMember(Stream):
     Grain:  one row per chat_id, member and day of snapshot. Who left is simply gone: there is no
             time of leaving. member_id is a staff userid (member_type 1) or a pseudonym (2).
     Units:  join_scene 1 invited by a member, 2 by link, 3 by QR code (0 and 3 in callbacks). The
-            inviter is a staff userid, or a pseudonym where it is nobody of the staff. The group's
-            name lands only with the account option `land_group_names`: people name groups after
-            people.
+            inviter is a staff userid, or a pseudonym where it is nobody of the staff. A join by a
+            member's own poster carries `fx` and that member's unionid as state: it lands as
+            inviter_unionid, and state as `fx`. The group's name lands only with the account
+            option `land_group_names`: people name groups after people.
     Late:   the present state; changes reach this call seconds later.
     Raises: ApiError 48002, 60020. A group dissolved meanwhile is skipped.
     """
@@ -46,6 +50,7 @@ class GroupMember(Stream):
         member_type=pa.int64(),
         is_admin=pa.bool_(),
         unionid=pa.string(),
+        inviter_unionid=pa.string(),
         join_time=UTC_TIMESTAMP,
         join_scene=pa.int64(),
         invitor_id=pa.string(),
@@ -54,6 +59,7 @@ class GroupMember(Stream):
     primary_key = ("chat_id", "member_id")
     personal_columns: ClassVar = {
         "unionid": Personal.PSEUDONYM,
+        "inviter_unionid": Personal.PSEUDONYM,
         "userid": Personal.PSEUDONYM,
         **dict.fromkeys(("name", "group_nickname", "notice"), Personal.DROP),
     }
@@ -105,6 +111,7 @@ def _members(chat: dict, staff: set[str], with_names: bool) -> list[dict]:
     rows = []
     for member in members:
         invitor = (member.get("invitor") or {}).get("userid")
+        shared = SHARED_BY.fullmatch(member.get("state") or "")
         rows.append(
             of_group
             | member
@@ -113,6 +120,8 @@ def _members(chat: dict, staff: set[str], with_names: bool) -> list[dict]:
                 "member_type": member.get("type"),
                 "is_admin": member.get("userid") in admins,
                 "invitor_id": invitor,
+                "inviter_unionid": shared and shared[1],
+                "state": "fx" if shared else member.get("state"),
                 # anyone not known to be of the staff is somebody to hide
                 "_is_outsider": member.get("type") != STAFF,
                 "_by_outsider": bool(invitor) and invitor not in colleagues,

@@ -251,6 +251,20 @@ def test_an_inviter_who_is_nobody_of_the_staff_is_hidden(wecom, pull_of, setting
     assert "wmINVITER" not in everything(rows)
 
 
+def test_whose_poster_it_was_lands_as_the_sharers_pseudonym(wecom, pull_of, settings):
+    staff(wecom, "abel", "jack")
+    sharer = "ozynqsulJFCZ2z1aYeS8h-nuasdBBB"[:28]
+    member = CHAT["member_list"][1] | {"state": f"fx{sharer}"}
+    chats(wecom, CHAT | {"member_list": [member, member | {"userid": "wm2", "state": "fx2026"}]})
+    _, rows = pull_of(GroupMember)
+    pseudonym = Privacy(b"a-key-of-the-tests", settings.root).pseudonym
+    assert {(row["inviter_unionid"], row["state"]) for row in rows[TODAY]} == {
+        (pseudonym(sharer), "fx"),
+        (None, "fx2026"),
+    }
+    assert sharer not in everything(rows)
+
+
 def test_a_group_dissolved_meanwhile_is_skipped(wecom, pull_of):
     staff(wecom, "abel", "jack")
     chats(wecom, CHAT, {"errcode": 49008})
