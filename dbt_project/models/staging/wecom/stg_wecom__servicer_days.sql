@@ -22,9 +22,12 @@ select
     middling_rate,
     dissatisfied_rate,
     -- the platform gives rates of answers; their number follows from its own rate
-    round(satisfaction_investgate_cnt * satisfaction_participation_rate) as surveys_answered,
-    round(satisfaction_investgate_cnt * satisfaction_participation_rate * satisfied_rate)
-        as surveys_satisfied,
+    cast(round(satisfaction_investgate_cnt * satisfaction_participation_rate) as bigint)
+        as surveys_answered,
+    cast(
+        round(satisfaction_investgate_cnt * satisfaction_participation_rate * satisfied_rate)
+        as bigint
+    ) as surveys_satisfied,
     upgrade_service_customer_cnt as upgraded_customers,
     msg_rejected_customer_cnt as muted_customers,
     _pulled_at as pulled_at
