@@ -35,7 +35,7 @@ class Services:
 
     def __init__(self, folder: Path, database: str) -> None:
         self.folder, self.database = folder, database
-        self.ports = {"8080": free_port(), "8787": free_port(), "8974": free_port()}
+        self.ports = {port: free_port() for port in ("8080", "8787", "8788", "8974")}
         self.processes: dict[str, subprocess.Popen] = {}
 
     def local(self, text: str) -> str:
@@ -142,6 +142,8 @@ def test_the_file_holds_no_secret():
 def test_every_service_starts_with_its_command_and_passes_its_health_check(services):
     services.start("sandbox")
     services.wait_healthy("sandbox")
+    services.start("callback")
+    services.wait_healthy("callback")
     services.run("airflow-init")
     airflow = [
         "airflow-apiserver",
