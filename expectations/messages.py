@@ -3,33 +3,84 @@
 from expectations.incident_log import Incident
 from expectations.robot import MAX_BYTES
 from expectations.verdict import CAUSES_ZH, scope_text
+from extractors.registry import names_zh
 from siyu.calendar import SHANGHAI
 
-SOURCES_ZH = {
-    "wecom": "企业微信",
-    "wechat_oa": "公众号",
-    "wechat_store": "微信小店",
-    "tencent_ads": "腾讯广告",
-    "page_events": "页面埋点",
-    "siyu": "数据系统",
-}
+# streams' names; those of sources stand beside their streams (extractors/<source>, NAME_ZH)
 STREAMS_ZH = {
+    # WeCom
+    "department": "部门",
+    "staff": "成员",
     "follow_user": "成员名单",
     "customer": "客户列表",
-    "group_chat": "客户群列表",
+    "corp_tag": "企业标签",
     "user_behavior": "成员联系数据",
+    "group_chat": "客户群列表",
+    "group_member": "群成员",
     "group_statistic": "群聊统计",
+    "group_message": "群发消息",
+    "group_message_task": "群发任务",
+    "group_message_recipient": "群发送达",
+    "moment": "朋友圈",
+    "moment_task": "朋友圈任务",
+    "moment_recipient": "朋友圈送达",
+    "moment_comment": "朋友圈互动",
+    "moment_visible_customer": "朋友圈可见客户",
+    "acquisition_link": "获客链接",
+    "acquisition_customer": "获客链接客户",
+    "acquisition_statistic": "获客链接统计",
+    "acquisition_quota": "获客助手额度",
+    "contact_way": "联系我",
+    "bill": "对外收款",
+    "fund_flow": "资金流水",
+    "kf_account": "客服账号",
+    "kf_corp_statistic": "客服企业统计",
+    "kf_servicer_statistic": "客服接待统计",
+    "callback_event": "回调事件",
+    # content and commerce
     "article_total_detail": "图文阅读",
+    "article_read": "图文阅读日报",
+    "article_share": "图文分享日报",
+    "biz_summary": "公众号概况",
+    "user_summary": "粉丝增减",
+    "user_cumulate": "粉丝总数",
+    "upstream_message": "粉丝消息",
+    "video": "视频列表",
+    "video_daily": "视频日报",
+    "video_base": "视频近 30 天",
+    "account_daily": "账号日报",
+    "fans_profile": "粉丝画像",
+    "live_session": "直播场次",
+    "live_dashboard": "直播大盘",
+    "page_event": "页面事件",
     "order": "订单",
+    "aftersale": "售后单",
+    "compass_shop_overall": "罗盘店铺日报",
+    # ads
     "daily_report_request_time": "广告日报·曝光口径",
     "daily_report_reporting_time": "广告日报·上报口径",
-    "page_event": "页面事件",
+    "hourly_report": "广告小时报",
+    "adgroup": "广告列表",
+    "project_report": "项目报表",
+    "promotion_report": "单元报表",
+    "project": "项目列表",
+    "promotion": "单元列表",
+    "campaign_report": "计划报表",
+    "adgroup_report": "单元报表",
+    "unit_report": "广告组报表",
+    # our own
     "landing_gate": "落地检查",
     "freshness_gate": "时效检查",
     "fact_gate": "事实表检查",
     "mart_gate": "集市检查",
 }
+OURSELVES = "siyu"
 REPEATED = "（可能重复：上次发送时连接中断）\n"
+
+
+def source_zh(source: str) -> str:
+    """What people call a source."""
+    return "数据系统" if source == OURSELVES else names_zh().get(source, source)
 
 
 def opening(incident: Incident, marts: list[str], *, may_repeat: bool = False) -> str:
@@ -98,7 +149,7 @@ def fitted(text: str, limit: int = MAX_BYTES) -> str:
 
 
 def _title(incident: Incident) -> str:
-    source = SOURCES_ZH.get(incident.source, incident.source)
+    source = source_zh(incident.source)
     stream = STREAMS_ZH.get(incident.stream, incident.stream)
     parts = [source, incident.account, stream]
     if incident.channel:

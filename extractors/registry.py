@@ -44,6 +44,11 @@ def select_streams(source: str | None = None, name: str | None = None) -> list[S
     return chosen
 
 
+def names_zh() -> dict[str, str]:
+    """Source -> what people call it, for messages."""
+    return {name: package.NAME_ZH for name, package in packages().items()}
+
+
 def families() -> dict[str, str]:
     """Source -> family (wecom, content, commerce, ads): which extract DAG pulls it."""
     return {name: package.FAMILY for name, package in packages().items()}

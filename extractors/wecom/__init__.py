@@ -19,6 +19,7 @@ from extractors.wecom.service import KfAccount, KfCorpStatistic, KfServicerStati
 from extractors.wecom.statistics import UserBehavior
 
 FAMILY = "wecom"
+NAME_ZH = "企业微信"
 STREAMS = (
     FollowUser,
     Department,

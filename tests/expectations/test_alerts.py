@@ -315,3 +315,14 @@ def test_days_are_those_of_the_incident():
     [over] = derive([*runs, (verdict(DAY + timedelta(2), passed=True),)])
     assert "04-14 至 04-15" in messages.recovery(over)
     assert over.last_date == date(2026, 4, 15)
+
+
+def test_every_source_and_stream_has_a_name_that_people_read():
+    from expectations.messages import STREAMS_ZH, source_zh
+    from extractors.registry import all_streams
+
+    streams = all_streams()
+    assert len(streams) > 10
+    assert {s.name for s in streams} - STREAMS_ZH.keys() == set()
+    assert [s.source for s in streams if source_zh(s.source) == s.source] == []
+    assert source_zh("siyu") == "数据系统"
