@@ -123,39 +123,36 @@ def test_every_order_is_landed_with_its_price_in_fen(landed, truth):
         assert newest[order_id]["product_price"] == row["product_price_fen"]
 
 
-# source -> stream, its figures in the vendor's names (cost, impressions, clicks, event, billing
-# clock), fen per unit of cost, days after the exposure that the billing clock counts
+# stream -> its figures in the vendor's names (cost, impressions, clicks, conversions on the event and
+# on the billing clock), what it charges one unit of cost for in fen, days after the exposure that
+# the billing clock counts, and which conversions the platform knows
+TENCENT = ("cost", "view_count", "valid_click_count")
+OCEAN = ("stat_cost", "show_cnt", "click_cnt", "convert_cnt", "attribution_convert_cnt")
+KUAISHOU = ("charge", "aclick", "bclick", "conversion_num", "conversion_num_by_impression_7d")
+BAIDU = ("cost", "impression", "click", "ctOCPCConversions", "ocpcConversions")
+BOTH = ("lead", "add")
 AD_REPORTS = [
+    ("tencent_ads.daily_report_request_time", (*TENCENT, None, "conversions_count"), 1, 30, BOTH),
+    ("tencent_ads.daily_report_reporting_time", (*TENCENT, "conversions_count", None), 1, 30, BOTH),
+    ("oceanengine.promotion_report", OCEAN, 100, 30, BOTH),
+    ("oceanengine.project_report", OCEAN, 100, 30, BOTH),
+    ("kuaishou.unit_report", KUAISHOU, 100, 7, BOTH),
+    ("kuaishou.campaign_report", KUAISHOU, 100, 7, BOTH),
+    ("baidu.adgroup_report", BAIDU, 100, 7, BOTH),
+    ("baidu.campaign_report", BAIDU, 100, 7, BOTH),
     (
-        "tencent_ads.daily_report_request_time",
-        ("cost", "view_count", "valid_click_count", None, "conversions_count"),
-        1,
-        30,
-    ),
-    (
-        "tencent_ads.daily_report_reporting_time",
-        ("cost", "view_count", "valid_click_count", "conversions_count", None),
-        1,
-        30,
-    ),
-    (
-        "oceanengine.promotion_report",
-        ("stat_cost", "show_cnt", "click_cnt", "convert_cnt", "attribution_convert_cnt"),
+        "juguang.campaign_report",
+        ("fee", "impression", "click", None, "valid_leads"),
         100,
-        30,
-    ),
-    (
-        "oceanengine.project_report",
-        ("stat_cost", "show_cnt", "click_cnt", "convert_cnt", "attribution_convert_cnt"),
-        100,
-        30,
+        7,
+        ("lead",),
     ),
 ]
 
 
-@pytest.mark.parametrize(("address", "figures", "fen", "window"), AD_REPORTS)
+@pytest.mark.parametrize(("address", "figures", "fen", "window", "kinds"), AD_REPORTS)
 def test_ads_equal_the_truth_to_the_fen_on_both_clocks(
-    world, landed, truth, address, figures, fen, window
+    world, landed, truth, address, figures, fen, window, kinds
 ):
     """Cost and delivery of every landed day; conversions on the clock of each column."""
     source, stream = address.split(".")
@@ -178,7 +175,7 @@ def test_ads_equal_the_truth_to_the_fen_on_both_clocks(
             expected[key]["impressions"] += row["impressions"]
             expected[key]["clicks"] += row["clicks"]
     for row in truth("ad_conversions"):
-        if row["platform"] != source or row["conversion_type"] == "order":
+        if row["platform"] != source or row["conversion_type"] not in kinds:
             continue
         days = (row["reported_date"], row["request_date"])
         if figures[3] and (row["account"], days[0]) in expected:
