@@ -1,13 +1,15 @@
 """Tencent Ads (腾讯广告), Marketing API v3.0: what ads cost and brought, on both clocks."""
 
+from extractors.tencent_ads.objects import Adgroup
 from extractors.tencent_ads.reports import (
     DailyReportReportingTime,
     DailyReportRequestTime,
+    HourlyReport,
 )
 
 FAMILY = "ads"
 NAME_ZH = "腾讯广告"
-STREAMS = (DailyReportRequestTime, DailyReportReportingTime)
+STREAMS = (DailyReportRequestTime, DailyReportReportingTime, HourlyReport, Adgroup)
 # contract endpoint -> why no stream reads it
 NOT_EXTRACTED: dict[str, str] = {
     "tx_oauth_token": "called by the client whenever the access token ends; nothing to land",

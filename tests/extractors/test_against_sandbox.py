@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pyarrow.parquet as pq
@@ -10,8 +12,8 @@ import requests
 
 from extractors.core.manifest import Manifest
 from extractors.core.privacy import Privacy
-from extractors.core.pull import pull_all
-from extractors.registry import families
+from extractors.core.pull import pull, pull_all
+from extractors.registry import families, get_stream
 from siyu.accounts import load_accounts
 from siyu.clock import cycle_of
 from siyu.settings import SANDBOX_PSEUDONYM_KEY, Settings
@@ -123,9 +125,9 @@ def test_every_order_is_landed_with_its_price_in_fen(landed, truth):
         assert newest[order_id]["product_price"] == row["product_price_fen"]
 
 
-# stream -> its figures in the vendor's names (cost, impressions, clicks, conversions on the event and
-# on the billing clock), what it charges one unit of cost for in fen, days after the exposure that
-# the billing clock counts, and which conversions the platform knows
+# stream -> its figures in the vendor's names (cost, impressions, clicks, conversions on the event
+# and on the billing clock), fen per unit of cost, days after the exposure that the billing clock
+# counts, and which conversions the platform knows
 TENCENT = ("cost", "view_count", "valid_click_count")
 OCEAN = ("stat_cost", "show_cnt", "click_cnt", "convert_cnt", "attribution_convert_cnt")
 KUAISHOU = ("charge", "aclick", "bclick", "conversion_num", "conversion_num_by_impression_7d")
@@ -134,6 +136,7 @@ BOTH = ("lead", "add")
 AD_REPORTS = [
     ("tencent_ads.daily_report_request_time", (*TENCENT, None, "conversions_count"), 1, 30, BOTH),
     ("tencent_ads.daily_report_reporting_time", (*TENCENT, "conversions_count", None), 1, 30, BOTH),
+    ("tencent_ads.hourly_report", (*TENCENT, "conversions_count", None), 1, 30, BOTH),
     ("oceanengine.promotion_report", OCEAN, 100, 30, BOTH),
     ("oceanengine.project_report", OCEAN, 100, 30, BOTH),
     ("kuaishou.unit_report", KUAISHOU, 100, 7, BOTH),
@@ -189,6 +192,31 @@ def test_ads_equal_the_truth_to_the_fen_on_both_clocks(
     assert {account for account, _ in found} == accounts
     assert sum(values["cost"] for values in found.values()) > 0
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "account", "stream"),
+    [
+        ("oceanengine", "30001", "promotion_report"),
+        ("tencent_ads", "20001", "daily_report_request_time"),
+    ],
+)
+def test_a_large_accounts_files_hold_what_its_pages_hold(world, tmp_path, source, account, stream):
+    settings, as_of = world[:2]
+    window = (FIRST + timedelta(1), FIRST + timedelta(2))
+    hashes = []
+    for is_large in (False, True):
+        home = Settings(home=tmp_path / str(is_large), sandbox_url=settings.sandbox_url)
+        if (tokens := settings.root / "work" / "tokens").exists():
+            # a second home with the first refresh token would void what the first one holds
+            shutil.copytree(tokens, home.root / "work" / "tokens")
+        one = next(a for a in load_accounts(home) if (a.source, a.account) == (source, account))
+        one = replace(one, options={**one.options, "large": is_large})
+        commit = pull(home, one, get_stream(source, stream), as_of=as_of, window=window)
+        hashes.append([(file.event_date, file.rows, file.content_hash) for file in commit.files])
+        assert commit.warnings == ()
+    assert len(hashes[0]) == 2
+    assert hashes[0] == hashes[1]
 
 
 def test_control_totals_meet_the_detail(world):

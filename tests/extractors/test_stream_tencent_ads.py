@@ -200,6 +200,55 @@ def test_the_days_quota_is_an_error_for_tomorrow(tencent, run):
         run("tencent_ads", "daily_report_request_time", window=(YESTERDAY, YESTERDAY))
 
 
+# ------------------------------------------------------------------------- hours and ad groups
+def test_hours_are_asked_for_a_day_at_a_time_and_reconciled_by_day(tencent, run):
+    before = YESTERDAY - timedelta(1)
+    for day in (before, YESTERDAY):
+        span = json.dumps({"start_date": str(day), "end_date": str(day)}, separators=(",", ":"))
+        # the vendor's hourly sample: 66 clicks of 5,809 views for 298.66 yuan
+        hour = {k: v for k, v in row(day).items() if k not in ("date", "site_set")} | {"hour": 9}
+        tencent.get(
+            f"{BASE}/v3.0/hourly_reports/get",
+            json=answer([hour]),
+            match=[query_param_matcher({"date_range": span}, strict_match=False)],
+        )
+    totals(tencent, [{"date": str(YESTERDAY), "cost": 29866}])
+    commit, rows = run("tencent_ads", "hourly_report", window=(before, YESTERDAY))
+    [landed] = rows[YESTERDAY]
+    assert (landed["hour"], landed["cost"], landed["view_count"]) == (9, 29866, 5809)
+    assert round(landed["valid_click_count"] / landed["view_count"], 4) == 0.0114
+    assert round(landed["cost"] / landed["valid_click_count"]) == 453
+    assert rows.keys() == {before, YESTERDAY}
+    cost = {t.event_date: t.platform_total for t in commit.control_totals if t.measure == "cost"}
+    assert cost == {before: None, YESTERDAY: 29866}
+
+
+def test_ad_groups_are_listed_by_cursor(tencent, run):
+    url = f"{BASE}/v3.0/adgroups/get"
+    group = {
+        "adgroup_id": 9007199254740993,
+        "adgroup_name": "春季",
+        "created_time": 1775000000,
+        "daily_budget": 0,
+        "site_set": ["SITE_SET_MOMENTS"],
+        "is_deleted": False,
+    }
+    tencent.get(
+        url,
+        json={"code": 0, "data": {"list": [group], "cursor_page_info": {"next_cursor": "c2"}}},
+        match=[query_param_matcher({"page_size": "100"}, strict_match=False)],
+    )
+    tencent.get(
+        url,
+        json={"code": 0, "data": {"list": [group | {"adgroup_id": 2}], "cursor_page_info": {}}},
+        match=[query_param_matcher({"cursor": "c2"}, strict_match=False)],
+    )
+    _, rows = run("tencent_ads", "adgroup")
+    assert [r["adgroup_id"] for r in rows[TODAY]] == ["2", "9007199254740993"]
+    assert rows[TODAY][0]["site_set"] == '["SITE_SET_MOMENTS"]'
+    assert rows[TODAY][0]["daily_budget"] == 0
+
+
 # ------------------------------------------------------------------------ asynchronous reports
 LARGE = dataclasses.replace(
     ACCOUNTS["tencent_ads"], options={**ACCOUNTS["tencent_ads"].options, "large": True}
