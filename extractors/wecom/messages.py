@@ -27,6 +27,9 @@ CHAT_TYPES = ("single", "group")
 MESSAGES_PER_PAGE, TASKS_PER_PAGE, RECIPIENTS_PER_PAGE = 100, 1000, 1000
 CANCELLED, UNKNOWN_MESSAGE = 41093, 41047
 _NOT_TEXT = re.compile(r"[\W_]+")
+# the heading that posts of a series begin with, as in 【会员福利】本周…
+_LABEL = re.compile(r"\s*【([^】]{1,12})】")
+OF_THE_CORP = 0
 
 
 def messages_by_day(pull: "PullContext") -> "RowsByDay":
@@ -77,7 +80,9 @@ class GroupMessage(Stream):
     Grain:  one row per msgid, under the business day of its creation.
     Units:  create_type 0 of the corp, 1 of a member. The text does not land: content_hash is a
             keyed hash of it without blanks and punctuation, media_hash one of its media and
-            links, so that repeated material shows; content_length counts characters.
+            links, so that repeated material shows; content_length counts characters;
+            content_label is the 【heading】 it begins with, of members' own messages only if the
+            account option `content_labels` names it (members write names there).
     Late:   a member confirms before anything is sent, so results move for days; read again for 7
             (inferred).
     Raises: ApiError 48002, 60020.
@@ -97,6 +102,7 @@ class GroupMessage(Stream):
         create_type=pa.int64(),
         content_hash=pa.string(),
         content_length=pa.int64(),
+        content_label=pa.string(),
         attachment_types=pa.string(),
         link_urls=pa.string(),
         media_hash=pa.string(),
@@ -260,10 +266,16 @@ def described(
     """What is kept of a text and its media: hashes that show repeated material, and a length."""
     text = (row.get("text") or {}).get("content") or ""
     named = sorted(one for one in (*links, *media) if one)
+    label = _LABEL.match(text)
+    known = label and (
+        row.get("create_type") == OF_THE_CORP
+        or label[1] in (pull.account.options.get("content_labels") or ())
+    )
     plain = _NOT_TEXT.sub("", unicodedata.normalize("NFKC", text).casefold())
     return {
         "content_hash": pull.privacy.pseudonym(plain) if plain else None,
         "content_length": len(text),
+        "content_label": label[1] if label and known else None,
         "media_hash": pull.privacy.pseudonym("|".join(named)) if named else None,
     }
 

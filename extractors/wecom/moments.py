@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from extractors.core.stream import UTC_TIMESTAMP, Kind, Personal, Stream, columns
 from extractors.wecom.created import Carried, by_creation_day
+from extractors.wecom.messages import OF_THE_CORP, described
 from extractors.wecom.people import hidden, stripped
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ LIST = "/cgi-bin/externalcontact/get_moment_list"
 TASKS = "/cgi-bin/externalcontact/get_moment_task"
 # above these the source falls back to its default without a word
 MOMENTS_PER_PAGE, TASKS_PER_PAGE, CUSTOMERS_PER_PAGE = 20, 1000, 5000
-OF_THE_CORP = 0
 PUBLISHED = 1
 # unknown, not published by this member, not yet published by it, of the wrong kind
 NOTHING_CODES = (41060, 41061, 41062, 41067)
@@ -77,7 +77,8 @@ class Moment(Stream):
     Grain:  one row per moment_id, under the business day of its creation. Deleted moments are not
             listed.
     Units:  create_type 0 of the corp, 1 of a member; visible_type 0 some customers, 1 all. Text
-            and place do not land: content_hash and media_hash as in group_message.
+            and place do not land: content_hash, content_label and media_hash as in
+            group_message.
     Late:   none known; read again for 7 days, so that a deletion shows (inferred).
     Raises: ApiError 41211 when the corp has no moments, 48002, 60020.
     """
@@ -96,6 +97,7 @@ class Moment(Stream):
         visible_type=pa.int64(),
         content_hash=pa.string(),
         content_length=pa.int64(),
+        content_label=pa.string(),
         content_types=pa.string(),
         link_url=pa.string(),
         media_hash=pa.string(),
@@ -108,8 +110,6 @@ class Moment(Stream):
 
     def extract(self, pull: "PullContext") -> None:
         """One call per page of 20."""
-        from extractors.wecom.messages import described
-
         days = moments_by_day(pull)
         for moments in days.values():
             for moment in moments:

@@ -106,6 +106,29 @@ def test_the_same_text_differently_spaced_has_the_same_hash(wecom, pull_of):
     assert first == second_ != other
 
 
+def test_headings_land_of_the_corps_messages_and_of_those_the_account_names(wecom, pull_of):
+    texts = {
+        "corp": "【会员福利】满减",
+        "own": "【王女士】您好",
+        "series": "【护肤课堂】防晒",
+        "none": "您好",
+    }
+    messages(
+        wecom,
+        *(
+            {**message(name), "create_type": int(name != "corp"), "text": {"content": text}}
+            for name, text in texts.items()
+        ),
+    )
+    _, rows = pull_of(GroupMessage, window=ONE_DAY, content_labels=["护肤课堂"])
+    assert {row["msgid"]: row["content_label"] for row in rows[YESTERDAY]} == {
+        "corp": "会员福利",
+        "own": None,
+        "series": "护肤课堂",
+        "none": None,
+    }
+
+
 def test_a_window_is_under_a_month_and_a_days_last_second_belongs_to_it(wecom, pull_of):
     first = TODAY - timedelta(40)
     edge = first + timedelta(28)

@@ -16,6 +16,7 @@ select
     event_date as created_date,
     content_hash,
     content_length,
+    content_label,
     attachment_types,
     link_urls,
     media_hash,

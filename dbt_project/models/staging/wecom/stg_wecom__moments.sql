@@ -16,6 +16,7 @@ select
     event_date as created_date,
     content_hash,
     content_length,
+    content_label,
     content_types,
     link_url,
     media_hash,
