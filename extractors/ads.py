@@ -10,6 +10,8 @@ from extractors.core.parse import number
 from extractors.core.stream import Kind, Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from extractors.core.context import PullContext
 
 
@@ -45,78 +47,62 @@ class AdReport(Stream):
         """The account's own total of each of these days."""
         raise NotImplementedError
 
+    def detail_pages(self, pull: "PullContext", first: date, last: date) -> "Iterator[Answer]":
+        """The detail in portions, each landed before the next is asked for."""
+        yield self.detail(pull, first, last)
+
     def extract(self, pull: "PullContext") -> None:
         """The detail of every day asked for, and the platform's totals to reconcile it with."""
         for first, last in pull.windows():
             asked = [day for day in pull.dates if first <= day <= last]
-            detail, totals = pull.map(
+            _, totals = pull.map(
                 lambda read, first=first, last=last: read(pull, first, last),
-                (self._settled, self.account_days),
+                (self._land_detail, self.account_days),
                 lanes=2,
             )
-            self.land_days(pull, asked, detail.rows, self._flat(pull, totals).rows)
-
-    def land_days(
-        self, pull: "PullContext", asked: list[date], detail: list[dict], totals: list[dict]
-    ) -> None:
-        """Land rows under their days; note the totals. Days of nobody's asking are reported."""
-        rows = self._by_day(pull, asked, detail)
-        platform = self._by_day(pull, asked, totals)
-        pull.land(rows)
-        for day in asked:
-            for measure in self.totals:
-                values = [number(row.get(measure)) for row in platform[day]]
-                # no row from the platform is unknown, not zero
-                pull.control(
-                    day,
-                    measure,
-                    values[0] if values else None,
-                    round(sum(number(row.get(measure)) or 0 for row in rows[day]), 4),
-                )
+            platform: dict[date, dict] = {}
+            for row in self._flat(pull, totals.rows):
+                platform.setdefault(day_of(row[self.day_field]), row)
+            for day in asked:
+                for measure in self.totals:
+                    # no row from the platform is unknown, not zero
+                    pull.control_landed(day, measure, number(platform.get(day, {}).get(measure)))
 
     def row_of(self, pull: "PullContext", row: dict) -> dict:
         """A row as it lands; nested rows are flattened here, ids that are in no row added."""
         del pull
         return row
 
-    def _settled(self, pull: "PullContext", first: date, last: date) -> Answer:
-        """The detail, read again once if rows repeat or are missing: pages get lost or doubled."""
-        answer = self._flat(pull, self.detail(pull, first, last))
-        if not self._is_whole(answer):
-            answer = self._flat(pull, self.detail(pull, first, last))
-            if answer.expected is not None and len(answer.rows) < answer.expected:
-                pull.warn("short_pages", f"{len(answer.rows)} of {answer.expected} rows were given")
+    def _land_detail(self, pull: "PullContext", first: date, last: date) -> None:
+        """Land the detail; once more if rows repeat or are missing: pages get lost or doubled."""
+        asked = [day for day in pull.dates if first <= day <= last]
+        before = pull.mark()
+        given, expected = self._land_pages(pull, first, last)
+        if expected in (None, given) and not pull.landing.repeats(asked):
+            return
+        pull.back_to(before, asked)
+        given, expected = self._land_pages(pull, first, last)
         # rows that still repeat are the platform's own doing: they land, and the gate judges them
-        return answer
+        if expected is not None and given < expected:
+            pull.warn("short_pages", f"{given} of {expected} rows were given")
 
-    def _flat(self, pull: "PullContext", answer: Answer) -> Answer:
-        return Answer([self.row_of(pull, row) for row in answer.rows], answer.expected)
+    def _land_pages(self, pull: "PullContext", first: date, last: date) -> tuple[int, int | None]:
+        """How many rows were given, and how many the platform says there are."""
+        given, expected = 0, None
+        for answer in self.detail_pages(pull, first, last):
+            given, expected = given + len(answer.rows), answer.expected
+            pull.land_rows(self._flat(pull, answer.rows), self.day_field, read_day=day_of)
+        return given, expected
 
-    def _is_whole(self, answer: Answer) -> bool:
-        keys = {
-            (row.get(self.day_field), *(str(row.get(key)) for key in self.primary_key))
-            for row in answer.rows
-        }
-        return len(keys) == len(answer.rows) and answer.expected in (None, len(answer.rows))
-
-    def _by_day(
-        self, pull: "PullContext", asked: list[date], rows: list[dict]
-    ) -> dict[date, list[dict]]:
-        by_day: dict[date, list[dict]] = {day: [] for day in asked}
-        strange = set()
-        for row in rows:
-            if self.writes_no_value:
+    def _flat(self, pull: "PullContext", rows: list[dict]) -> list[dict]:
+        if type(self).row_of is not AdReport.row_of:
+            rows = [self.row_of(pull, row) for row in rows]
+        if self.writes_no_value:
+            for row in rows:
                 for metric in self.metrics:
                     if is_no_value(row.get(metric)):
                         row[metric] = None
-            day = day_of(row[self.day_field])
-            if day in by_day:
-                by_day[day].append(row)
-            elif not asked[0] <= day <= asked[-1]:
-                strange.add(day.isoformat())
-        if strange:
-            pull.warn("shifted_day", f"days nobody asked for: {', '.join(sorted(strange))}")
-        return by_day
+        return rows
 
 
 def is_no_value(value: object) -> bool:

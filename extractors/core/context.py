@@ -11,11 +11,12 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from extractors.core.clock import PullClock
 from extractors.core.landing import Landing
 from extractors.core.manifest import Arrival, Commit, ControlTotal, Manifest
-from extractors.core.parse import business_dates, to_table
+from extractors.core.parse import business_dates, dates_of, to_table
 from extractors.core.privacy import Privacy
 from extractors.core.ratelimit import RateLimiter
 from extractors.core.stream import DAY, Stream
@@ -59,6 +60,8 @@ class PullContext:
     input_stamps: list[str] = field(default_factory=list)
     duplicate_rows: int = 0
     arrivals: list[Arrival] = field(default_factory=list)
+    platform_totals: dict[tuple[date, str], float | None] = field(default_factory=dict)
+    shifted_days: set[date] = field(default_factory=set)
     unknown_fields: set[str] = field(default_factory=set)
     rejected: list[dict] = field(default_factory=list)
     rejected_rows: int = 0
@@ -109,6 +112,32 @@ class PullContext:
         days = [day for day, day_rows in rows_by_day.items() for _ in day_rows]
         self.landing.add(self._typed(rows, days))
 
+    def land_rows(
+        self,
+        rows: list[dict],
+        day: str,
+        *,
+        read_day: Callable[[str], date] = date.fromisoformat,
+    ) -> None:
+        """Land rows that name their business day in a field; as many at once as there are.
+
+        Rows of days that were not asked for are left out; days outside the window are reported.
+
+        Raises:
+            ValueError: a day cannot be read.
+        """
+        if not rows:
+            return
+        dates = dates_of([row[day] for row in rows], read_day)
+        named = set(dates.unique().to_pylist())
+        if strange := {d for d in named if not self.dates[0] <= d <= self.dates[-1]}:
+            with self._lock:
+                self.shifted_days |= strange
+        table = self._typed(rows, dates)
+        if named - set(self.dates):
+            table = table.filter(pc.is_in(table[DAY], pa.array(self.dates, pa.date32())))
+        self.landing.add(table)
+
     def land_events(self, table: pa.Table, time_column: str) -> None:
         """Keep typed events, each under the business day of its own time."""
         position = table.column_names.index(DAY)
@@ -122,11 +151,11 @@ class PullContext:
         """Rows in the stream's columns; rows without a key are rejected and counted."""
         return self._typed(rows, [None] * len(rows))
 
-    def _typed(self, rows: list[dict], days: list[date | None]) -> pa.Table:
+    def _typed(self, rows: list[dict], days: list[date | None] | pa.Array) -> pa.Table:
         with self._lock:
             return self._typed_alone(rows, days)
 
-    def _typed_alone(self, rows: list[dict], days: list[date | None]) -> pa.Table:
+    def _typed_alone(self, rows: list[dict], days: list[date | None] | pa.Array) -> pa.Table:
         parsed = to_table(self.stream, rows, days, self.privacy)
         self.unknown_fields |= parsed.unknown_fields
         for column, count in parsed.unreadable.items():
@@ -148,6 +177,20 @@ class PullContext:
     def control(self, day: date, measure: str, platform: float | None, detail: float) -> None:
         """Note the platform's own total of a day beside the sum of what it gave in detail."""
         self.control_totals.append(ControlTotal(day, measure, platform, detail))
+
+    def control_landed(self, day: date, measure: str, platform: float | None) -> None:
+        """Note the platform's own total of a day; what landed of it is summed at the end."""
+        self.platform_totals[day, measure] = platform
+
+    def mark(self) -> tuple[int, int, dict[str, int]]:
+        """What was counted so far, for `back_to`."""
+        return self.rejected_rows, len(self.rejected), dict(self.unreadable)
+
+    def back_to(self, mark: tuple[int, int, dict[str, int]], days: Iterable[date]) -> None:
+        """Forget what landed for these days since the mark: they are read again."""
+        self.rejected_rows, evidence, self.unreadable = mark[0], mark[1], dict(mark[2])
+        del self.rejected[evidence:]
+        self.landing.drop(days)
 
     def warn(self, name: str, detail: str) -> None:
         """Say something that a person should know; it stays in the commit."""

@@ -1,24 +1,35 @@
 """Writes a pull's rows: one zstd Parquet file per event date, typed, sorted by key."""
 
 import hashlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from extractors.core import spill
 from extractors.core.manifest import LandedFile
 from extractors.core.parse import memory_schema
+from extractors.core.spill import Runs
 from extractors.core.storage import Storage
 from extractors.core.stream import DAY, TECHNICAL_COLUMNS, Stream
 
 ROWS_PER_GROUP = 250_000
+# a large day's rows are hashed in pieces of this size, however it was cut into parts
+ROWS_PER_HASH = 65_536
 # below it, dictionaries and statistics cost more time and space than they save
 SMALL_ROWS = 1000
 
 
 class Landing:
-    """The files of one pull. Nothing counts before the manifest names it."""
+    """The files of one pull. Nothing counts before the manifest names it.
+
+    Rows wait in memory until they are too many; then they become runs on disk (`spill`), so that a
+    pull of any size needs the same memory.
+    """
 
     def __init__(
         self, stream: Stream, account: str, pulled_at: datetime, run_id: str, storage: Storage
@@ -26,54 +37,109 @@ class Landing:
         """Keep what every file of the pull shares."""
         self.stream, self.account, self.storage = stream, account, storage
         self.pulled_at, self.run_id = pulled_at, run_id
-        self.table = memory_schema(stream).empty_table()
+        self._table = memory_schema(stream).empty_table()
         self._parts: list[pa.Table] = []
+        self._bytes = 0
         self._bounds: dict[date, tuple[int, int]] = {}
+        self._runs: Runs | None = None
         self._written: list[str] = []
+        self._lock = threading.Lock()
+
+    @property
+    def table(self) -> pa.Table:
+        """Every collected row; of a large pull, this is as large as the pull."""
+        if self._runs is None:
+            return self._table
+        return pa.concat_tables([self._table, *(self.day(day) for day in self.collect())])
 
     def add(self, table: pa.Table) -> None:
         """Take typed rows, their event dates in `_day`."""
-        self._parts.append(table)
+        with self._lock:
+            self._parts.append(table)
+            self._bytes += table.nbytes
+            if self._bytes > spill.BYTES_IN_MEMORY:
+                self._spill()
 
     def collect(self) -> list[date]:
         """Put together what was taken, sorted by date and key; returns the dates.
 
         All dates are sorted and typed as one table: thirty small ones cost thirty times as much.
         """
-        if self._parts:
-            table = pa.concat_tables([self.table, *self._parts])
-            keys = [DAY, *self.stream.primary_key]
-            self.table = table.sort_by([(key, "ascending") for key in keys]).combine_chunks()
-            self._parts = []
-            ordinals = self.table[DAY].cast(pa.int32()).to_numpy()
-            starts = np.flatnonzero(np.diff(ordinals, prepend=-1)).tolist()
-            ends = [*starts[1:], len(ordinals)] if starts else []
-            days = self.table[DAY].take(pa.array(starts, pa.int64())).to_pylist()
-            self._bounds = {
-                day: (start, end - start)
-                for day, start, end in zip(days, starts, ends, strict=True)
-            }
-        return list(self._bounds)
+        with self._lock:
+            if self._runs is not None:
+                if self._parts:
+                    self._spill()
+                return self._runs.days()
+            if self._parts:
+                table = pa.concat_tables([self._table, *self._parts])
+                self._table = spill.sorted_by_key(table, self.stream.primary_key)
+                self._parts = []
+                self._bounds = spill.bounds_of(self._table[DAY])
+            return list(self._bounds)
+
+    def rows_of(self, day: date) -> int:
+        """How many rows a date has."""
+        self.collect()
+        return self._runs.rows_of(day) if self._runs else self._bounds.get(day, (0, 0))[1]
 
     def day(self, day: date) -> pa.Table:
         """The collected rows of a date."""
-        return self.table.slice(*self._bounds.get(day, (0, 0)))
+        if self._runs is not None:
+            return pa.concat_tables([self._table, *self._runs.parts(day)])
+        return self._table.slice(*self._bounds.get(day, (0, 0)))
 
-    def write(self) -> list[LandedFile]:
+    def parts(self, day: date) -> Iterator[pa.Table]:
+        """The collected rows of a date, in parts that fit into memory."""
+        if self._runs is not None:
+            yield from self._runs.parts(day)
+        else:
+            yield self.day(day)
+
+    def repeats(self, days: Iterable[date]) -> int:
+        """How many rows of these dates repeat the primary key of another."""
+        self.collect()
+        keys = [DAY, *self.stream.primary_key]
+        return sum(
+            part.num_rows - part.group_by(keys).aggregate([]).num_rows
+            for day in days
+            for part in self.parts(day)
+        )
+
+    def drop(self, days: Iterable[date]) -> None:
+        """Forget the rows of these dates: they are read again."""
+        gone = set(days) & set(self.collect())
+        if self._runs is not None:
+            self._runs.drop(gone)
+        elif gone:
+            outside = pc.invert(pc.is_in(self._table[DAY], pa.array(sorted(gone), pa.date32())))
+            self._table = self._table.filter(outside).combine_chunks()
+            self._bounds = spill.bounds_of(self._table[DAY])
+
+    def _spill(self) -> None:
+        if self._runs is None:
+            self._runs = Runs(self.stream.primary_key)
+        self._runs.add(pa.concat_tables([self._table, *self._parts]))
+        self._table, self._bounds = self._table.slice(0, 0), {}
+        self._parts, self._bytes = [], 0
+
+    def write(self, on_part: Callable[[pa.Table], None] | None = None) -> list[LandedFile]:
         """Write every date's file.
+
+        Args:
+            on_part: sees all rows, in parts: whole dates of a pull that fits into memory, else
+                what of a date fits.
 
         Raises:
             StorageFullError: no room; the caller aborts.
         """
         days = self.collect()
+        if self._runs is not None:
+            return [self._write_large(day, on_part) for day in days]
+        if on_part:
+            on_part(self._table)
         names = self.stream.schema.names
-        payload = self.table.select([*names, "_extra"])
-        rows = self.table.num_rows
-        landed = self.table.select(names)
-        values = (self.account, self.pulled_at, self.run_id)
-        for column, value in zip(TECHNICAL_COLUMNS, values, strict=False):
-            landed = landed.append_column(column, pa.repeat(pa.scalar(value, column.type), rows))
-        landed = landed.append_column(TECHNICAL_COLUMNS[-1], self.table["_extra"])
+        payload = self._table.select([*names, "_extra"])
+        landed = self._landed(self._table)
         files = []
         for day in days:
             bounds = self._bounds[day]
@@ -86,6 +152,37 @@ class Landing:
             )
         return files
 
+    def _write_large(self, day: date, on_part: Callable[[pa.Table], None] | None) -> LandedFile:
+        path, rows, digest = self.path(day), 0, _Digest()
+        self._written.append(path)
+        with self.storage.staged(path) as temporary:
+            writer = None
+            try:
+                for part in self._runs.parts(day):
+                    if on_part:
+                        on_part(part)
+                    digest.add(part.select([*self.stream.schema.names, "_extra"]))
+                    landed = self._landed(part)
+                    writer = writer or pq.ParquetWriter(
+                        temporary, landed.schema, compression="zstd", store_schema=False
+                    )
+                    writer.write_table(landed, row_group_size=ROWS_PER_GROUP)
+                    rows += part.num_rows
+            finally:
+                if writer:
+                    writer.close()
+            size = temporary.stat().st_size
+        return LandedFile(path, day, rows, size, digest.hexdigest())
+
+    def _landed(self, table: pa.Table) -> pa.Table:
+        """Rows as files hold them: the stream's columns and the technical ones."""
+        landed = table.select(self.stream.schema.names)
+        values = (self.account, self.pulled_at, self.run_id)
+        for column, value in zip(TECHNICAL_COLUMNS, values, strict=False):
+            same = pa.repeat(pa.scalar(value, column.type), table.num_rows)
+            landed = landed.append_column(column, same)
+        return landed.append_column(TECHNICAL_COLUMNS[-1], table["_extra"])
+
     def path(self, day: date) -> str:
         """Where a date's file lies, relative to the landing."""
         return (
@@ -97,6 +194,41 @@ class Landing:
         """Take away what this pull wrote: it will not be committed."""
         for path in self._written:
             self.storage.remove(path)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what lies outside the landing."""
+        if self._runs is not None:
+            self._runs.close()
+
+
+class _Digest:
+    """The content hash of rows that come in parts: the same rows, however cut, hash the same."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.blake2b(digest_size=12)
+        self._waiting: list[pa.Table] = []
+        self._rows = 0
+
+    def add(self, table: pa.Table) -> None:
+        self._waiting.append(table)
+        self._rows += table.num_rows
+        while self._rows >= ROWS_PER_HASH:
+            self._take(ROWS_PER_HASH)
+
+    def _take(self, rows: int) -> None:
+        waiting = pa.concat_tables(self._waiting)
+        [batch] = waiting.slice(0, rows).combine_chunks().to_batches()
+        if any(column.null_count for column in batch.columns):
+            # a slice's last byte of null marks holds its neighbours' too: a copy's does not
+            batch = batch.take(pa.array(np.arange(rows)))
+        self._digest.update(batch.serialize())
+        self._waiting, self._rows = [waiting.slice(rows)], self._rows - rows
+
+    def hexdigest(self) -> str:
+        if self._rows:
+            self._take(self._rows)
+        return self._digest.hexdigest()
 
 
 def parquet(table: pa.Table) -> pa.Buffer:
@@ -117,9 +249,8 @@ def parquet(table: pa.Table) -> pa.Buffer:
 
 def content_hash(table: pa.Table) -> str:
     """Hash of the vendor's own values: the same payload pulled again has the same hash."""
-    digest = hashlib.blake2b(digest_size=12)
-    for batch in table.to_batches():
-        digest.update(batch.serialize())
+    digest = _Digest()
+    digest.add(table)
     return digest.hexdigest()
 
 

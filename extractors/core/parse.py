@@ -4,6 +4,7 @@ A value that cannot be read is null in its column, keeps its text in `_extra`, a
 never turned into another value.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -37,7 +38,9 @@ class Parsed:
     without_key: int = 0  # rows left out because their key is missing
 
 
-def to_table(stream: Stream, rows: list[dict], days: list[date | None], privacy: Privacy) -> Parsed:
+def to_table(
+    stream: Stream, rows: list[dict], days: list[date | None] | pa.Array, privacy: Privacy
+) -> Parsed:
     """Rows as they came to the stream's columns plus `_extra` and the event date `_day`."""
     parsed = Parsed(pa.table({}))
     extras = _extras(stream, rows, parsed)
@@ -54,9 +57,8 @@ def to_table(stream: Stream, rows: list[dict], days: list[date | None], privacy:
         else [None] * len(rows),
         pa.string(),
     )
-    table = pa.Table.from_arrays(
-        [*arrays, extra, pa.array(days, pa.date32())], schema=memory_schema(stream)
-    )
+    dates = days if isinstance(days, pa.Array) else pa.array(days, pa.date32())
+    table = pa.Table.from_arrays([*arrays, extra, dates], schema=memory_schema(stream))
     parsed.table = _with_key(stream, table, parsed)
     return parsed
 
@@ -128,6 +130,17 @@ def day_of_seconds(seconds: object) -> date:
     return date.fromordinal(date(1970, 1, 1).toordinal() + days_since_1970)
 
 
+def dates_of(values: list, read: Callable[[str], date] = date.fromisoformat) -> pa.Array:
+    """Dates of a column that names them, each spelling read once.
+
+    Raises:
+        ValueError: one is no date.
+    """
+    encoded = pa.array(values, pa.string()).dictionary_encode()
+    names = [read(value) for value in encoded.dictionary.to_pylist()]
+    return pa.array(names, pa.date32()).take(encoded.indices)
+
+
 def business_dates(moments: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Business days of a column of UTC timestamps, as dates."""
     import pyarrow.compute as pc
@@ -144,7 +157,12 @@ def _array(values: list, column: pa.Field, extras: list[dict | None], parsed: Pa
         if not pa.types.is_date(kind):
             return pa.array(values, kind)
     except _FAILURES:
-        pass  # something is spelt otherwise: read value by value
+        pass  # something is spelt otherwise
+    if pa.types.is_string(kind) and isinstance(values[0], int):
+        with contextlib.suppress(*_FAILURES):
+            # ids that came as numbers, all of them: every digit is kept
+            if not any(isinstance(value, bool) for value in values):
+                return pa.array(values, pa.int64()).cast(kind)
     read: Callable = _READERS[kind.id]
     result = []
     for position, value in enumerate(values):
@@ -178,8 +196,14 @@ _READERS: dict[int, Callable] = {
 def _extras(stream: Stream, rows: list[dict], parsed: Parsed) -> list[dict | None]:
     known = frozenset(stream.schema.names) | stream.known_fields | stream.personal_columns.keys()
     extras: list[dict | None] = [None] * len(rows)
+    usual: set[tuple] = set()  # rows mostly come in one shape, their keys in one order
     for position, row in enumerate(rows):
-        if not row.keys() <= known:
+        shape = tuple(row)
+        if shape in usual:
+            continue
+        if row.keys() <= known:
+            usual.add(shape)
+        else:
             unknown = {key: row[key] for key in row.keys() - known}
             extras[position] = redact(unknown)
             parsed.unknown_fields.update(unknown)

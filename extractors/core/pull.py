@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
 from filelock import FileLock
 
 from extractors.core.clock import PullClock
@@ -20,6 +19,7 @@ from extractors.core.overrides import check_overrides, for_account, is_enabled
 from extractors.core.privacy import Privacy
 from extractors.core.ratelimit import RateLimiter
 from extractors.core.stream import Kind, Stream
+from extractors.core.sums import Sums, mismatches
 from extractors.core.tokens import TokenCache
 from extractors.core.windows import check_window, due_dates, due_window, last_followed
 from extractors.core.workers import run_all
@@ -252,10 +252,11 @@ def _pull(
     )
     try:
         stream.extract(context)
-        files = landing.write()
+        sums = Sums(stream, context.platform_totals)
+        files = landing.write(sums.add)
         context.privacy.save()
         context.write_quarantine()
-        commit = _commit(context, run_id, files)
+        commit = _commit(context, run_id, files, sums)
         manifest.add(commit)
     except BaseException as error:
         landing.abort()
@@ -277,19 +278,26 @@ def _pull(
             ) from error
         raise
     finally:
+        landing.close()
         limiter.close()
     return commit
 
 
-def _commit(context: PullContext, run_id: str, files: list) -> Commit:
-    stream, landing = context.stream, context.landing
-    touched = set(landing.collect())
+def _commit(context: PullContext, run_id: str, files: list, sums: Sums) -> Commit:
+    stream = context.stream
+    touched = {file.event_date for file in files}
     if stream.kind == Kind.EVENT:
         covered = touched | set(context.dates) if context.is_explicit else touched
         arrivals = context.arrivals
     else:
         covered = set(context.dates) - context.unanswered
-        arrivals = _arrivals(stream, landing.table, covered, touched)
+        arrivals = _arrivals(stream, sums.arrivals(context.landing), covered, touched)
+    control_totals = [*context.control_totals, *sums.control_totals()]
+    for warning in mismatches(stream, control_totals):
+        context.warn("control_total_mismatch", warning)
+    if context.shifted_days:
+        strange = ", ".join(map(str, sorted(context.shifted_days)))
+        context.warn("shifted_day", f"days nobody asked for: {strange}")
     for column, count in sorted(context.unreadable.items()):
         context.warn("unreadable_values", f"{count} in {column}; kept as text in _extra")
     return Commit(
@@ -310,7 +318,7 @@ def _commit(context: PullContext, run_id: str, files: list) -> Commit:
         schema_fingerprint=schema_fingerprint(stream),
         unknown_fields=tuple(sorted(context.unknown_fields)),
         not_ready_dates=tuple(sorted(context.unanswered | context.incomplete)),
-        control_totals=tuple(context.control_totals),
+        control_totals=tuple(control_totals),
         inputs=tuple(context.inputs),
         files=tuple(files),
         arrivals=tuple(arrivals),
@@ -323,9 +331,9 @@ def _commit(context: PullContext, run_id: str, files: list) -> Commit:
 
 
 def _arrivals(
-    stream: Stream, table: pa.Table, covered: set[date], touched: set[date]
+    stream: Stream, landed: list[Arrival], covered: set[date], touched: set[date]
 ) -> list[Arrival]:
-    found = [Arrival(*values) for values in stream.arrivals(table) if values[-1] is not None]
+    found = list(landed)
     if stream.channel_column is None:
         # the source answered for the day and had nothing: known to be zero
         found += [

@@ -18,9 +18,10 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
+from urllib3.exceptions import HTTPError
 
 from extractors.core.clock import PullClock
-from extractors.core.courier import Journal, LostAnswerError
+from extractors.core.courier import Answer, Journal, LostAnswerError
 from extractors.core.errors import (
     ApiError,
     MalformedAnswerError,
@@ -204,7 +205,6 @@ class Session:
         send = (journal or (pool_of(base_url) if host else self._pool)).send
         try:
             answer = send(method, base_url + path, params(), body, headers())
-            content = answer.content
         except (requests.RequestException, LostAnswerError) as failure:
             raise _Transient(
                 UnreachableError(
@@ -227,7 +227,7 @@ class Session:
                 if answer.status_code in (408, 429) or answer.status_code >= 500
                 else failed
             )
-        return content
+        return answer.content
 
     def _verdict(
         self, content: bytes, verdict: Callable[[dict], int], where: str
@@ -281,7 +281,7 @@ class _Pool:
 
     def send(
         self, method: str, url: str, query: dict, body: dict | bytes | None, headers: dict
-    ) -> requests.Response:
+    ) -> Answer:
         request = requests.PreparedRequest()
         request.method, request.url = method, f"{url}?{urlencode(query)}" if query else url
         request.headers = CaseInsensitiveDict(
@@ -295,9 +295,20 @@ class _Pool:
                 "application/x-www-form-urlencoded" if is_form else "application/json"
             )
             request.headers["Content-Length"] = str(len(request.body))
-        return self.adapter.send(
-            request, timeout=TIMEOUT_SECONDS, verify=self.verify, proxies=self.proxies
+        answer = self.adapter.send(
+            request,
+            timeout=TIMEOUT_SECONDS,
+            verify=self.verify,
+            proxies=self.proxies,
+            stream=True,
         )
+        try:
+            # in one piece: `Response.content` puts it together from pieces of 10 KB
+            return Answer(answer.status_code, answer.raw.read(decode_content=True))
+        except HTTPError as error:
+            raise requests.ConnectionError(type(error).__name__) from None
+        finally:
+            answer.close()
 
 
 _POOLS: dict[str, _Pool] = {}

@@ -53,6 +53,8 @@ class Stream(ABC):
         version_column: for events that change: the newest value of it wins.
         channel_column: the column whose values arrivals are counted apart by.
         measures: what is tracked in the arrival history.
+        control_tolerance: share by which the platform's own totals may differ from the sum of what
+            it gave in detail: the two are asked for one after the other, and figures move.
         ready_at: Shanghai clock on the day after, from which a report day is complete.
         revised_for_days: delay in days after which the tracked measures no longer move.
         max_window_days: days that one call may span.
@@ -75,6 +77,7 @@ class Stream(ABC):
     version_column: ClassVar[str | None] = None
     channel_column: ClassVar[str | None] = None
     measures: ClassVar[tuple[str, ...]] = ("rows",)
+    control_tolerance: ClassVar[float] = 0.001
     ready_at: ClassVar[time] = time(0)
     revised_for_days: ClassVar[int] = 0
     max_window_days: ClassVar[int] = 1

@@ -9,6 +9,8 @@ from extractors.ads import AdReport, Answer
 from extractors.core.stream import columns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from extractors.core.context import PullContext
 
 ROWS_PER_PAGE = 2000
@@ -47,6 +49,19 @@ class ByClock(AdReport):
         first: date,
         last: date,
     ) -> Answer:
+        pages = list(self._each_page(pull, path, level, group_by, fields, first, last))
+        return Answer([row for page in pages for row in page.rows], pages[-1].expected)
+
+    def _each_page(
+        self,
+        pull: "PullContext",
+        path: str,
+        level: str,
+        group_by: list[str],
+        fields: list[str],
+        first: date,
+        last: date,
+    ) -> "Iterator[Answer]":
         from extractors.core.paging import PageNumber
 
         question = {
@@ -57,13 +72,11 @@ class ByClock(AdReport):
             "group_by": group_by,
             "fields": fields,
         }
-        rows, expected = [], None
         for page in PageNumber(ROWS_PER_PAGE).pages(
             lambda page: pull.client.get(path, {**question, **page})
         ):
-            rows += page.get("list") or ()
-            expected = (page.get("page_info") or {}).get("total_number")
-        return Answer(rows, expected)
+            info = page.get("page_info") or {}
+            yield Answer(page.get("list") or [], info.get("total_number"))
 
 
 class DailyReport(ByClock):
@@ -85,15 +98,16 @@ class DailyReport(ByClock):
     max_window_days = 90
     history_days = 365
 
-    def detail(self, pull: "PullContext", first: date, last: date) -> Answer:
+    def detail_pages(self, pull: "PullContext", first: date, last: date) -> "Iterator[Answer]":
         """By ad group and placement; as files for accounts marked `large`."""
         fields = [*self.group_by, "account_id", "adgroup_name", *METRICS]
         if pull.account.options.get("large"):
             from extractors.tencent_ads.async_report import read
 
             asked = [day for day in pull.dates if first <= day <= last]
-            return read(pull, ADGROUP, self.time_line, self.group_by, fields, asked)
-        return self._pages(pull, DAILY, ADGROUP, self.group_by, fields, first, last)
+            yield read(pull, ADGROUP, self.time_line, self.group_by, fields, asked)
+            return
+        yield from self._each_page(pull, DAILY, ADGROUP, self.group_by, fields, first, last)
 
 
 class DailyReportRequestTime(DailyReport):
