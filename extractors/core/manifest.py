@@ -190,9 +190,10 @@ class Manifest:
         as_of: datetime | None = None,
     ) -> list[Commit]:
         """Commits in the order they were pulled, filtered by what is given."""
+        known = self._of_stream(source, stream) if source and stream else self._all()
         return [
             commit
-            for commit in self._all()
+            for commit in known
             if source in (None, commit.source)
             and stream in (None, commit.stream)
             and account in (None, commit.account)
@@ -245,25 +246,45 @@ class Manifest:
 
     def _all(self) -> list[Commit]:
         with self._cache.lock:
-            listed = self.storage.list_files(FOLDER, ".json")
-            known = self._cache.by_path
-            changed = False
-            for path in known.keys() - listed.keys():
-                del known[path]
-                self._cache.frames.clear()
-                changed = True
-            for path, stamp in listed.items():
-                if path not in known or known[path][0] != stamp:
-                    if path in known:
-                        self._cache.frames.clear()
-                    known[path] = (stamp, self._read(path))
-                    changed = True
-            if changed:
-                self._cache.ordered = sorted(
-                    (commit for _, commit in known.values()),
-                    key=lambda c: (c.pulled_at, c.finished_at, c.run_id),
-                )
+            if self._refresh(FOLDER) or self._cache.ordered is None:
+                found = (c for known in self._cache.by_folder.values() for _, c in known.values())
+                self._cache.ordered = sorted(found, key=_pulled_order)
             return self._cache.ordered
+
+    def _of_stream(self, source: str, stream: str) -> list[Commit]:
+        """As `_all`, looking into one folder only: a daily cycle asks for each stream often."""
+        folder = str(PurePosixPath(FOLDER, source, stream))
+        with self._cache.lock:
+            self._refresh(folder)
+            if folder not in self._cache.ordered_of:
+                found = (c for _, c in self._cache.by_folder.get(folder, {}).values())
+                self._cache.ordered_of[folder] = sorted(found, key=_pulled_order)
+            return self._cache.ordered_of[folder]
+
+    def _refresh(self, below: str) -> bool:
+        """Read what is new below a folder; whether anything changed."""
+        cache, changed = self._cache, False
+        listed: dict[str, dict[str, tuple]] = {}
+        for path, stamp in self.storage.list_files(below, ".json", are_replaced_whole=True).items():
+            listed.setdefault(path.rpartition("/")[0], {})[path] = stamp
+        known_folders = [f for f in cache.by_folder if f"{f}/".startswith(f"{below}/")]
+        for folder in {*listed, *known_folders}:
+            known = cache.by_folder.setdefault(folder, {})
+            here = listed.get(folder, {})
+            gone = known.keys() - here.keys()
+            new = [p for p, stamp in here.items() if p not in known or known[p][0] != stamp]
+            if not gone and not new:
+                continue
+            if gone or any(path in known for path in new):
+                cache.frames.clear()
+            for path in gone:
+                del known[path]
+            for path in new:
+                known[path] = (here[path], self._read(path))
+            cache.ordered_of.pop(folder, None)
+            cache.ordered = None
+            changed = True
+        return changed
 
     def _read(self, path: str) -> Commit:
         try:
@@ -296,13 +317,19 @@ class Manifest:
 class _Cache:
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.by_path: dict[str, tuple[tuple, Commit]] = {}
-        self.ordered: list[Commit] = []
+        # folder of a stream -> document -> (stamp, commit)
+        self.by_folder: dict[str, dict[str, tuple[tuple, Commit]]] = {}
+        self.ordered: list[Commit] | None = None
+        self.ordered_of: dict[str, list[Commit]] = {}
         self.frames: dict[str, tuple[set[str], pd.DataFrame]] = {}
 
 
 _CACHES: dict[str, _Cache] = {}
 _CACHES_LOCK = threading.Lock()
+
+
+def _pulled_order(commit: Commit) -> tuple:
+    return commit.pulled_at, commit.finished_at, commit.run_id
 
 
 def _moment(text: str) -> datetime:

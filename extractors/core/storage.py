@@ -3,7 +3,8 @@
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,11 +69,21 @@ class Storage:
             return (self._root / path).read_bytes()
         return self._fs.cat_file(f"{self._remote_root}/{path}")
 
-    def list_files(self, folder: str, suffix: str) -> dict[str, tuple]:
-        """Every file below a folder: path -> (size, stamp of its last change)."""
+    def list_files(
+        self, folder: str, suffix: str, *, are_replaced_whole: bool = False
+    ) -> dict[str, tuple]:
+        """Every file below a folder: path -> (size, stamp of its last change).
+
+        Args:
+            folder: relative to the address.
+            suffix: how the files' names end.
+            are_replaced_whole: no file is ever written to in place, so that a folder whose own
+                time stands still needs no second look.
+        """
         if self.is_local:
             found: dict[str, tuple] = {}
-            _scan(str(self._root / folder), f"{folder}/" if folder else "", suffix, found)
+            look = _remembered if are_replaced_whole else _listing
+            _scan(str(self._root / folder), f"{folder}/" if folder else "", suffix, found, look)
             return found
         root = f"{self._remote_root}/{folder}".rstrip("/")
         self._fs.invalidate_cache(root)
@@ -141,16 +152,53 @@ class Storage:
                 return
 
 
-def _scan(folder: str, relative: str, suffix: str, found: dict[str, tuple]) -> None:
+_Listing = tuple[int, list[str], dict[str, tuple]]  # when changed, folders, file -> stamp
+_LISTINGS: dict[str, _Listing] = {}
+# a folder's time may stand still for a moment after a change (file systems' clocks are coarse)
+_SETTLED_NS = 1_000_000_000
+
+
+def _scan(
+    folder: str,
+    relative: str,
+    suffix: str,
+    found: dict[str, tuple],
+    look: Callable[[str], _Listing],
+) -> None:
+    _, folders, files = look(folder)
+    for name, stamp in files.items():
+        if name.endswith(suffix):
+            found[relative + name] = stamp
+    for name in folders:
+        _scan(f"{folder}/{name}", f"{relative}{name}/", suffix, found, look)
+
+
+def _listing(folder: str) -> _Listing:
+    folders, files = [], {}
     try:
-        entries = os.scandir(folder)
+        changed = Path(folder).stat().st_mtime_ns
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    folders.append(entry.name)
+                else:
+                    stat = entry.stat()
+                    files[entry.name] = (stat.st_size, stat.st_mtime_ns)
     except FileNotFoundError:
-        return
-    with entries:
-        for entry in entries:
-            path = relative + entry.name
-            if entry.is_dir():
-                _scan(entry.path, f"{path}/", suffix, found)
-            elif entry.name.endswith(suffix):
-                stat = entry.stat()
-                found[path] = (stat.st_size, stat.st_mtime_ns)
+        return 0, [], {}
+    return changed, folders, files
+
+
+def _remembered(folder: str) -> _Listing:
+    """As `_listing`; a folder in which no name came or went since is not looked into again."""
+    known = _LISTINGS.get(folder)
+    try:
+        if known and Path(folder).stat().st_mtime_ns == known[0]:
+            return known
+    except FileNotFoundError:
+        return 0, [], {}
+    now = time.time_ns()
+    found = _listing(folder)
+    if now - found[0] > _SETTLED_NS:
+        _LISTINGS[folder] = found
+    return found
