@@ -142,7 +142,10 @@ class AcquisitionApi:
         """`total` is what was used so far; the batch that ends first is used up first."""
         self._refresh()
         a, now = self.state.world.acquisition, self.state.now_ms
-        used = int((self._added_ms <= now).sum())
+        held = self.state.faults_of("wecom", ACCOUNT, "acquisition_quota")
+        used = int(
+            (faults.effective(held, self._added_ms, day_number(self._added_ms)) <= now).sum()
+        )
         left, batches = used, []
         for size, until in sorted(a.bought, key=lambda batch: batch[1]):
             taken = min(left, size)

@@ -228,3 +228,24 @@ def test_moments_their_publishers_audience_and_reactions(late, truth):
     stranger = alive.iloc[0]
     asked = {"moment_id": stranger.moment_id, "userid": "nobody"}
     assert code(late.external("get_moment_comments", asked)) == 41061
+
+
+def test_frozen_tasks_stay_as_they_were_while_messages_go_on(api, truth, no_faults):
+    facts = truth["group_messages"].query("chat_type == 'single' and not is_cancelled")
+    day = facts.happened_at.dt.tz_convert("Asia/Shanghai").dt.date.astype(str)
+    fact = facts[(day > "2026-03-10") & (day < "2026-04-10")].iloc[0]
+    first = day[fact.name]
+    api.at(f"{first}T00:00")
+    # going back, faults of other tests would be lived through once more
+    api.http.delete(f"{api.url}/_sandbox/faults")
+    fault = {"kind": "freeze", "source": "wecom", "stream": "group_message_task"}
+    added = api.http.post(f"{api.url}/_sandbox/faults", json=fault | {"from": first, "days": 6})
+    assert added.status_code == 200, added.text
+    held = Corp(api, str(pd.Timestamp(first) + pd.Timedelta(days=5))[:10])
+    frozen = held.external("get_groupmsg_task", {"msgid": fact.msgid})["task_list"]
+    free = Corp(api, str(pd.Timestamp(first) + pd.Timedelta(days=7))[:10])
+    whole = free.external("get_groupmsg_task", {"msgid": fact.msgid})["task_list"]
+
+    assert {t["status"] for t in frozen} == {0}
+    told = truth["group_message_tasks"].query("msgid == @fact.msgid")
+    assert sum(t["status"] == 2 for t in whole) == told.sent_at.notna().sum() > 0
