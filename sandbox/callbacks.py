@@ -10,6 +10,7 @@ import contextlib
 import queue
 import secrets
 import threading
+import time
 from collections import Counter
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,7 @@ from starlette.requests import Request
 
 from sandbox.faults import effective
 from sandbox.state import State
-from sandbox.timeline import SECOND_MS, day_number, to_ms
+from sandbox.timeline import day_number, to_ms
 from sandbox.vendors.wecom_crypto import CallbackCrypto
 from sandbox.vendors.wecom_door import ACCOUNT, CORPID
 from sandbox.vendors.wecom_events import envelope, event_xml
@@ -120,15 +121,18 @@ class Callbacks:
         plain = event_xml(self.state.world, row)
         copies = 2 if events.is_sent_twice[row] else 1
         for copy in range(copies):
-            created = int(events.happened_ms[row]) // SECOND_MS + copy
-            if self._post(url, plain, created, counts):
+            if self._post(url, plain, counts):
                 counts["repeated" if copy else "sent"] += 1
             elif not copy:
                 counts["failed"] += 1
 
-    def _post(self, url: str, plain: str, timestamp: int, counts: Counter[str]) -> bool:
+    def _signed(self, encrypted: str) -> dict[str, str]:
+        """Query parameters; their time is the real one of sending, which receivers check."""
+        return self.crypto.query(str(int(time.time())), secrets.token_hex(5), encrypted)
+
+    def _post(self, url: str, plain: str, counts: Counter[str]) -> bool:
         encrypted = self.crypto.encrypt(plain)
-        query = self.crypto.query(str(timestamp), secrets.token_hex(5), encrypted)
+        query = self._signed(encrypted)
         body = envelope(encrypted).encode()
         # who has just failed on everything is tried once, until it answers again
         for attempt in range(1 if self._is_down else 1 + RETRIES):
@@ -157,9 +161,7 @@ class Callbacks:
         """
         plain = str(secrets.randbelow(9 * 10**18) + 10**18)
         encrypted = self.crypto.encrypt(plain)
-        query = self.crypto.query(
-            str(self.state.now_ms // SECOND_MS), secrets.token_hex(5), encrypted
-        )
+        query = self._signed(encrypted)
         try:
             answer = self._http.get(url, params=query | {"echostr": encrypted}, timeout=5)
             said = answer.text if answer.status_code == 200 else f"HTTP {answer.status_code}"
