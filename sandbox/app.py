@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from sandbox.callbacks import CALLBACK_AES_KEY, CALLBACK_TOKEN, Callbacks
 from sandbox.drops import Drops
+from sandbox.faults.middleware import FaultMiddleware
 from sandbox.parameters import CHANNELS
 from sandbox.robot import ROBOT_KEY, Robot
 from sandbox.state import State
@@ -63,7 +64,7 @@ class Sandbox:
         self.drops.deliver()
         state.save()
 
-    def application(self) -> Starlette:
+    def application(self) -> FaultMiddleware:
         """The ASGI application."""
         control = [
             Route("/", self._index),
@@ -96,7 +97,16 @@ class Sandbox:
             self.douyin,
             self.robot,
         )
-        return Starlette(routes=control + [r for v in vendors for r in v.routes()])
+        inner = Starlette(routes=control + [r for v in vendors for r in v.routes()])
+        return FaultMiddleware(inner, self.state, self._options)
+
+    def _options(self) -> list[tuple[str, str, dict[str, str]]]:
+        """Source, account and options of every account: how a call says whose it is."""
+        listed = self._entries("")
+        return [
+            (e["source"], e["account"], {k: v for k, v in e["options"].items() if k != "since"})
+            for e in listed
+        ]
 
     # -------------------------------------------------------------------------------- control
     def _control(self, handler: Callable) -> Callable:
@@ -175,7 +185,9 @@ class Sandbox:
     def _faults(self, request: Request, body: dict) -> dict:
         state = self.state
         if request.method == "POST":
-            return state.add_fault(body).describe(state.now_ms)
+            added = state.add_fault(body).describe(state.now_ms)
+            self.drops.deliver()  # a folder may be gone at once
+            return added
         if request.method == "DELETE":
             number = request.query_params.get("id") or body.get("id")
             if number is not None and not str(number).isdigit():
@@ -196,6 +208,13 @@ class Sandbox:
 
     def _accounts(self, request: Request, _: dict) -> dict:
         base = str(request.base_url).rstrip("/")
+        return {
+            "accounts": self._entries(base),
+            "robot_webhook": f"{base}/cgi-bin/webhook/send?key={ROBOT_KEY}",
+        }
+
+    def _entries(self, base: str) -> list[dict]:
+        """All accounts with what a person gets who authorises them."""
         since = self.state.world.first_day_text
 
         def entry(source: str, account: str, name: str, options: dict, credentials: dict) -> dict:
@@ -208,7 +227,7 @@ class Sandbox:
                 "credentials": credentials,
             }
 
-        accounts = [
+        return [
             entry(
                 "wecom",
                 "corp_main",
@@ -272,10 +291,6 @@ class Sandbox:
                 for account, name in (("h5_main", "H5 埋点"), ("mini_main", "小程序埋点"))
             ),
         ]
-        return {
-            "accounts": accounts,
-            "robot_webhook": f"{base}/cgi-bin/webhook/send?key={ROBOT_KEY}",
-        }
 
     def _douyin_since(self, account: str) -> str:
         starts = self.state.world.account_days.starts[DOUYIN_ACCOUNTS.index(account)]

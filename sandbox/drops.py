@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 
 from sandbox import faults
+from sandbox.drop_faults import EMPTY, IN_LINES, instead, joined, set_reachable, spoiled
 from sandbox.parameters import CAMPAIGNS, CHANNEL_IDS, CHANNELS, DEVICES, EVENT_TYPES
 from sandbox.state import State, write_atomically
 from sandbox.timeline import (
@@ -24,14 +25,13 @@ from sandbox.timeline import (
     date_of,
     day_number,
 )
-from sandbox.world.deliveries import CUT
+from sandbox.world.deliveries import CUT, Deliveries
 from sandbox.world.pages import PAGES, SITE_ACCOUNTS, SITES
 
 _CHANNEL_NAMES = np.array(CHANNEL_IDS)
 # account -> folder below the state's
 FOLDERS = {"h5_main": "drops", "mini_main": "drops_mini"}
 _URLS = ("https://h5.example.com/", "https://h5.example.com/", "miniprogram://sandbox/pages/")
-_SITE_FOLDERS = [FOLDERS[account] for account in SITE_ACCOUNTS]
 
 
 class Drops:
@@ -43,6 +43,7 @@ class Drops:
         self.folders = {account: state.folder / name for account, name in FOLDERS.items()}
         self.folder = self.folders["h5_main"]
         self._faults: list | None = None
+        self._roots = dict(self.folders)
 
     def visible_ms(self) -> np.ndarray:
         """When each line of each drop is (or was) delivered, faults included."""
@@ -53,19 +54,25 @@ class Drops:
             lines = events.lines
             day, channel = day_number(events.reported_ms), _CHANNEL_NAMES[events.channel]
             account = np.array(SITE_ACCOUNTS)[events.site[lines.row]]
-            self._visible = lines.visible_ms.copy()
+            visible, extra = lines.visible_ms.copy(), []
             for name, faults_ in held.items():
                 mine = np.flatnonzero(account == name) if faults_ else []
                 if len(mine):
                     rows = lines.row[mine]
-                    self._visible[mine] = faults.effective(
+                    visible[mine] = faults.effective(
                         faults_, lines.visible_ms[mine], day[rows], channel[rows]
                     )
+                    own = Deliveries(
+                        rows, lines.kind[mine], lines.closed_ms[mine], lines.visible_ms[mine]
+                    )
+                    extra.append(instead(own, events.site[rows], channel[rows], faults_))
             # a drop lies where it was closed, also when it is late; what a fault held is new
-            is_held = self._visible != lines.visible_ms
+            is_held = visible != lines.visible_ms
             # never under the name of an ordinary drop
-            new_ms = self._visible - np.where(self._visible % HOUR_MS == 0, 0, SECOND_MS)
-            self._closed = np.where(is_held, new_ms, lines.closed_ms)
+            new_ms = visible - np.where(visible % HOUR_MS == 0, 0, SECOND_MS)
+            closed = np.where(is_held, new_ms, lines.closed_ms)
+            self._lines = joined([Deliveries(lines.row, lines.kind, closed, visible), *extra])
+            self._visible, self._closed = self._lines.visible_ms, self._lines.closed_ms
             self._order = np.argsort(self._visible, kind="stable")
             self._sorted = self._visible[self._order]
             self._faults = [replace(fault) for fault in flat]
@@ -74,6 +81,7 @@ class Drops:
     def deliver(self) -> int:
         """Write every drop that is due and not written yet; returns how many."""
         self.visible_ms()
+        self._set_reachable()
         first = np.searchsorted(self._sorted, self.state.drops_until_ms, side="right")
         last = np.searchsorted(self._sorted, self.state.now_ms, side="right")
         lines = self._order[first:last]
@@ -81,17 +89,24 @@ class Drops:
         for part in self._files(lines):
             write_atomically(self._path_of(part), self.content(part))
             count += 1
-        for folder in self.folders.values():
+        for folder in self._roots.values():
             folder.mkdir(parents=True, exist_ok=True)
         self.state.drops_until_ms = self.state.now_ms
         return count
+
+    def _set_reachable(self) -> None:
+        """A dead account's folder is not there while the fault lasts."""
+        for account, folder in self.folders.items():
+            found = self.state.faults_of("page_events", account, "page_event")
+            is_dead = any(f.kind == "dead" and f.is_on(self.state.now_ms) for f in found)
+            self._roots[account] = set_reachable(folder, is_reachable=not is_dead)
 
     def _files(self, lines: np.ndarray) -> list[np.ndarray]:
         """Lines by the drop they are in, and inside by time, a cut one last."""
         if not len(lines):
             return []
         events = self.state.world.page_events
-        row, kind = events.lines.row[lines], events.lines.kind[lines]
+        row, kind = self._lines.row[lines], self._lines.kind[lines]
         closed, site = self._closed[lines], events.site[row]
         order = np.lexsort((kind, row, kind == CUT, site, closed))
         lines, closed, site = lines[order], closed[order], site[order]
@@ -100,7 +115,7 @@ class Drops:
 
     def _path_of(self, lines: np.ndarray) -> Path:
         events = self.state.world.page_events
-        site = int(events.site[events.lines.row[lines[0]]])
+        site = int(events.site[self._lines.row[lines[0]]])
         return self.path(int(self._closed[lines[0]]), site)
 
     def path(self, moment_ms: int, site: int) -> Path:
@@ -108,8 +123,7 @@ class Drops:
         second = (moment_ms + OFFSET_MS) % HOUR_MS // SECOND_MS
         hour = (moment_ms + OFFSET_MS) % DAY_MS // HOUR_MS
         return (
-            self.state.folder
-            / _SITE_FOLDERS[site]
+            self._roots[SITE_ACCOUNTS[site]]
             / f"dt={date_of(moment_ms)}"
             / f"hour={hour:02d}"
             / f"{SITES[site]}-{second:04d}.jsonl.gz"
@@ -117,14 +131,31 @@ class Drops:
 
     def content(self, lines: np.ndarray) -> bytes:
         """The compressed lines of one drop; a cut one ends the file in its middle."""
-        all_lines = self.state.world.page_events.lines
-        texts = [
-            orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
-            for line in self.lines(all_lines.row[lines])
-        ]
-        for position in np.flatnonzero(all_lines.kind[lines] == CUT).tolist():
-            texts[position] = texts[position][: len(texts[position]) * 3 // 5]
+        kind = self._lines.kind[lines]
+        full = lines[kind != EMPTY]
+        texts = self._texts(full)
+        if len(full) and self._lines.kind[full[-1]] == CUT:
+            texts[-1] = texts[-1][: len(texts[-1]) * 3 // 5]
         return gzip.compress(b"".join(texts), compresslevel=1, mtime=0)
+
+    def _texts(self, lines: np.ndarray) -> list[bytes]:
+        """Lines as JSON, spoiled where a fault says so."""
+        e, rows = self.state.world.page_events, self._lines.row[lines]
+        found = self.lines(rows)
+        wrong = [f for f in self._faults or () if f.kind in IN_LINES]
+        if wrong and len(rows):
+            account = SITE_ACCOUNTS[int(e.site[rows[0]])]
+            wrong = [f for f in wrong if f.account in ("", account)]
+            days = day_number(e.reported_ms[rows]).tolist()
+            moments = zip(
+                self._visible[lines].tolist(), days, e.reported_ms[rows].tolist(), strict=True
+            )
+            found = [
+                spoilt
+                for line, (visible, day, reported) in zip(found, moments, strict=True)
+                for spoilt in spoiled(line, wrong, visible, day, reported)
+            ]
+        return [orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in found]
 
     def lines(self, rows: np.ndarray) -> list[dict]:
         """Events as the pages report them."""
@@ -186,7 +217,8 @@ class Drops:
     def take_back(self) -> int:
         """Remove every drop that lies after the clock; returns how many."""
         count, now_ms = 0, self.state.now_ms
-        for folder in self.folders.values():
+        self._set_reachable()
+        for folder in self._roots.values():
             for path in sorted(folder.glob("dt=*/hour=*/*.jsonl.gz")):
                 if _closed_ms(path) > now_ms:
                     path.unlink()
@@ -198,7 +230,7 @@ class Drops:
             path = self._path_of(part)
             count += path.exists()
             path.unlink(missing_ok=True)
-        for folder in self.folders.values():
+        for folder in self._roots.values():
             for hour in sorted(folder.glob("dt=*/hour=*"), reverse=True):
                 if not any(hour.iterdir()):
                     shutil.rmtree(hour)

@@ -194,8 +194,15 @@ def run(
         wecom_concurrency=wecom_concurrency,
         latency_ms=latency_ms,
     )
+    # the Date header is the virtual clock's: the middleware writes it
     server = uvicorn.Server(
-        uvicorn.Config(sandbox.application(), log_level="warning", access_log=False, lifespan="off")
+        uvicorn.Config(
+            sandbox.application(),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            date_header=False,
+        )
     )
     if until_stdin_closes:
         threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
@@ -210,7 +217,7 @@ def forget(state_dir: Path) -> None:
     """Remove what a sandbox keeps in its folder, and nothing else."""
     for name in ("state.json", "robot.jsonl"):
         (state_dir / name).unlink(missing_ok=True)
-    for name in ("drops", "drops_mini"):
+    for name in ("drops", "drops_mini", "drops.unreachable", "drops_mini.unreachable"):
         shutil.rmtree(state_dir / name, ignore_errors=True)
 
 

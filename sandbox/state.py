@@ -2,7 +2,7 @@
 
 import os
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import orjson
@@ -132,8 +132,8 @@ class State:
                 f"There is no fault {number}", action="list them with `siyu sandbox fault list`"
             )
         for fault in chosen:
-            if self.now_ms <= fault.from_ms:
-                self.faults.remove(fault)  # it never began
+            if fault.kind == "http" or self.now_ms <= fault.from_ms:
+                self.faults.remove(fault)  # it holds nothing, or it never began
             elif self.now_ms < fault.released_ms:
                 fault.cleared_ms = self.now_ms
                 # drops of this very moment are not delivered yet
@@ -143,5 +143,9 @@ class State:
         return chosen
 
     def faults_of(self, source: str, account: str, stream: str) -> list[Fault]:
-        """The faults that touch a stream."""
-        return [f for f in self.faults if f.touches(source, account, stream)]
+        """The data faults that touch a stream, each narrowed to it."""
+        return [
+            replace(f, stream=stream)
+            for f in self.faults
+            if f.kind != "http" and f.touches(source, account, stream)
+        ]

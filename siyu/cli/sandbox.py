@@ -163,10 +163,22 @@ def fault() -> None:
 @click.option("--account", default="", help="One account only.")
 @click.option("--channel", default="", help="One channel only: a channel id or a site set.")
 @click.option("--stream", default="", help="One stream only.")
-@click.option("--kind", default="freeze", show_default=True, help="What goes wrong.")
-@click.option("--from", "first", required=True, help="First business day missed.")
-@click.option("--days", required=True, type=int, help="How many business days are missed.")
-@click.option("--param", default="", help="Strength, for the kinds that have one.")
+@click.option(
+    "--kind",
+    default="freeze",
+    show_default=True,
+    help="freeze, trickle, shift, resend, empty, duplicate, timezone, drift, dead, partial, http.",
+)
+@click.option("--from", "first", help="First business day missed (not for http).")
+@click.option("--days", type=int, help="How many business days are missed (not for http).")
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    help="share=0.2 (trickle, partial), days=3 (shift), change=rename|type|unit|new_field "
+    "(drift), mode=refuse|silent|reset (dead); for http kind=, times=, after=, path=, seed=, "
+    "probability=, seconds=. May be repeated.",
+)
 @url_option
 @json_option
 @reports_errors
@@ -176,16 +188,19 @@ def fault_add(
     channel: str,
     stream: str,
     kind: str,
-    first: str,
-    days: int,
-    param: str,
+    first: str | None,
+    days: int | None,
+    params: tuple[str, ...],
     url: str,
     as_json: bool,
 ) -> None:
-    """Add a fault; it touches only what is not visible yet.
+    """Add a fault of the data, or of the protocol (--kind http).
 
     Example: siyu sandbox fault add --source tencent_ads --account 20001
-    --channel SITE_SET_MOMENTS --from 2026-04-06 --days 4
+    --channel SITE_SET_MOMENTS --kind trickle --param 0.2 --from 2026-04-06 --days 4
+
+    Example: siyu sandbox fault add --source wecom --kind http --param kind=code:45009
+    --param times=3
     """
     added = _call(
         "POST",
@@ -197,9 +212,9 @@ def fault_add(
             "channel": channel,
             "stream": stream,
             "kind": kind,
-            "from": parse_date(first).isoformat(),
-            "days": days,
-            "param": param,
+            "from": parse_date(first).isoformat() if first else "",
+            "days": days or 0,
+            "param": list(params),
         },
     )
     emit(added) if as_json else _show([added])
@@ -330,7 +345,11 @@ def _show(faults: list[dict]) -> None:
         click.echo("no faults")
     for f in faults:
         scope = "/".join(f[key] or "*" for key in ("source", "account", "stream", "channel"))
-        click.echo(
-            f"{f['id']}  {f['kind']}  {scope}  {f['from']} +{f['days']}d  {f['state']}  "
+        params = " ".join(f"{k}={v}" for k, v in f["params"].items())
+        window = (
+            f"{f['from']} +{f['days']}d  {f['state']}  "
             f"withheld {f['withheld_from']} .. {f['released_at']}"
+            if f["from"]
+            else f["state"]
         )
+        click.echo(f"{f['id']}  {f['kind']}  {scope}  {params}  {window}  hits {f['hits']}")

@@ -124,7 +124,7 @@ def test_state_is_kept_and_another_world_is_refused(state_at, tmp_path):
 @pytest.mark.parametrize(
     ("request_", "named"),
     [
-        ({"kind": "melt", "source": "wecom"}, "freeze"),
+        ({"kind": "melt", "source": "wecom"}, "freeze, trickle"),
         ({"source": "tiktok"}, "page_events"),
         ({"source": "tencent_ads", "account": "3"}, "20001, 20002"),
         ({"source": "wecom", "stream": "orders"}, "user_behavior"),
