@@ -134,7 +134,8 @@ class State:
         for fault in chosen:
             if fault.kind == "http" or self.now_ms <= fault.from_ms:
                 self.faults.remove(fault)  # it holds nothing, or it never began
-            elif self.now_ms < fault.released_ms:
+            elif fault.cleared_ms is None:
+                # also of one that is over: a clock that goes back must not wake it
                 fault.cleared_ms = self.now_ms
                 # drops of this very moment are not delivered yet
                 self.drops_until_ms = min(self.drops_until_ms, self.now_ms - 1)
