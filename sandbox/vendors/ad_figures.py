@@ -189,10 +189,12 @@ class Figures:
             state.world.calendar.first_number + day,
             self._channels(mine)[cell],
         )
-        _, is_held = self.cached(
+        settled, is_held = self.cached(
             ("ready", account, stream), lambda: self._ready(mine, account, stream)
         )
         seen = (visible <= state.now_ms) & ~is_held[cell, day]
+        if self._share_shown is share_when_settled:
+            seen &= settled[cell, day]
         weights = ads.conversions.value_fen[claims.conversion[chosen]][seen] if rest else None
         flat = ((cell * count + day) * 24 + hour)[seen]
         total = np.bincount(flat, weights, minlength=len(mine) * count * 24)

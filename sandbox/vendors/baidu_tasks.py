@@ -57,7 +57,8 @@ class Tasks:
         ):
             raise refuse("taskId", "is unknown or older than 10 minutes")
         task.looks = min(task.looks + 1, len(STATES) - 1)
-        shown = {"taskId": number, "taskStatus": STATES[task.looks], "fileUrl": None}
+        # absent, not null, before the end: Baidu's own client refuses a null there
+        shown: dict = {"taskId": number, "taskStatus": STATES[task.looks]}
         if STATES[task.looks] == "SUCCESS":
             task.given_ms = self._state.now_ms
             base = str(request.base_url).rstrip("/")
