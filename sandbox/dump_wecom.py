@@ -4,11 +4,11 @@ import numpy as np
 import pyarrow as pa
 
 from sandbox.columns import at, date, names, texts
+from sandbox.dump_events import callback_events
 from sandbox.parameters import CAMPAIGNS, CHANNEL_IDS
 from sandbox.timeline import DAY_MS, HOUR_MS, NEVER_MS, day_number, day_start_ms
 from sandbox.world import World
 from sandbox.world.acquisition import state_of
-from sandbox.world.events import FAIL_REASONS, KINDS, TRANSFER_FAIL
 from sandbox.world.messages import BY_ONE, EXPERIMENTS, SEGMENTS, TO_GROUPS
 from sandbox.world.moments import COMMENT
 from sandbox.world.payments import ITEMS
@@ -349,38 +349,6 @@ def _kf_sessions(world: World) -> dict:
     }
 
 
-def _callback_events(world: World) -> dict:
-    e, m = world.callback_events, world.members
-    relation = np.where(e.kind <= TRANSFER_FAIL, e.subject, -1)
-    member = np.where(
-        (e.kind == KINDS.index("chat_add_member")) | (e.kind == KINDS.index("chat_del_member")),
-        e.subject,
-        -1,
-    )
-    group = np.where(e.kind == KINDS.index("chat_create"), e.subject, -1)
-    group = np.where(member >= 0, m.group[member], group)
-    tag = np.where(
-        np.isin(e.kind, [KINDS.index(f"tag_{what}") for what in ("create", "update", "delete")]),
-        e.subject,
-        -1,
-    )
-    failed = e.kind == TRANSFER_FAIL
-    return {
-        "kind": names(KINDS, e.kind),
-        "userid": names(world.staff, e.staff),
-        "external_userid": _people(
-            world, np.where(relation >= 0, world.relations.person[relation], -1)
-        ),
-        "chat_id": names(world.groups.chat_id.tolist(), group),
-        "member_userid": names(m.userid.tolist(), member),
-        "tag_id": names(world.organisation.tag_id, tag),
-        "is_by_transfer": (e.kind == KINDS.index("del_external_contact")) & (e.detail == 1),
-        "fail_reason": names(FAIL_REASONS, np.where(failed, e.detail, -1)),
-        "is_sent_twice": e.is_sent_twice,
-        **_happened(e.happened_ms),
-    }
-
-
 WECOM_TABLES = {
     "departments": _departments,
     "staff": _staff,
@@ -403,5 +371,5 @@ WECOM_TABLES = {
     "payments": _payments,
     "fund_flow": _fund_flow,
     "kf_sessions": _kf_sessions,
-    "callback_events": _callback_events,
+    "callback_events": callback_events,
 }
