@@ -80,12 +80,14 @@ def videos(seed: int, size: Size, calendar: Calendar) -> Videos:
     count = len(day)
     purpose = purposes(rng, count)
     is_series = (purpose == 0) & (account == 0) & (rng.random(count) < 0.35)
-    named, again = titles(rng, purpose, _SUBJECTS)
-    again &= ~is_series
-    named = [
-        f"{SERIES} 第{np.count_nonzero(is_series[: n + 1])}集" if is_series[n] else text
-        for n, text in enumerate(named)
-    ]
+    plain = np.flatnonzero(~is_series)
+    some, some_again = titles(rng, purpose[plain], _SUBJECTS)
+    episodes = np.cumsum(is_series)
+    named = [f"{SERIES} 第{n}集" for n in episodes.tolist()]
+    again = np.zeros(count, dtype=bool)
+    again[plain] = some_again
+    for position, text in zip(plain.tolist(), some, strict=True):
+        named[position] = text
     scale = max(size.page_scale, 0.3) * np.array([9_000, 1_200])[account]
     plays = scale * rng.lognormal(0, 0.5, count) * calendar.factor[day]
     ages = np.arange(DAYS_SHOWN)

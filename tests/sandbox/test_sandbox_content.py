@@ -294,3 +294,12 @@ def test_sold_in_the_live_room_means_while_it_ran(truth):
     )
     assert len(orders) > 20
     assert orders.happened_at.between(orders.happened_at_live, orders.ended_at).all()
+
+
+def test_titles_tell_the_purpose_and_a_sixth_is_used_again(truth):
+    for name in ("articles", "videos"):
+        posts = truth[name]
+        assert 0.05 < posts.is_repeated.mean() < 0.35
+        for title, group in posts.groupby("title"):
+            assert group.purpose.nunique() == 1, title
+            assert group.is_repeated.sum() == len(group) - 1, title

@@ -4,6 +4,8 @@ It knows the platform's own host only, so a transport adapter sends that host's 
 nothing of the client is changed.
 """
 
+from datetime import date
+
 import pandas as pd
 import pytest
 import requests
@@ -99,17 +101,68 @@ def test_it_names_the_documented_codes(corp, api):
     assert refusal.value.errcode == 40001
 
 
-def test_its_official_account_client_reads_articles(api, truth):
+@pytest.fixture
+def official(api):
     api.at(DAY)
     account = api.account("wechat_oa", "oa_main")
     client = OfficialAccountClient(account["options"]["appid"], account["credentials"]["secret"])
     client._http.mount("https://", ToSandbox("https://api.weixin.qq.com", api.url))
+    return client
+
+
+def test_its_official_account_client_reads_articles(official, truth):
     day = truth["articles"].published_date.astype(str)[lambda d: d >= "2026-04-01"].iloc[0]
 
-    answer = client.post(
+    answer = official.post(
         "https://api.weixin.qq.com/datacube/getarticletotaldetail",
         data={"begin_date": day, "end_date": day},
     )
 
     facts = truth["articles"][truth["articles"].published_date.astype(str) == day]
     assert [a["msgid"] for a in answer["list"]] == facts.msgid.tolist()
+
+
+def test_its_datacube_reads_followers_and_messages(official, truth):
+    """Calls: getusersummary, getusercumulate, and all seven getupstreammsg*."""
+    cube = official.datacube
+    first, last = date(2026, 4, 12), date(2026, 4, 18)
+    users = truth["oa_user_days"][lambda u: u.date.between(first, last)]
+    messages = truth["oa_message_days"][lambda m: m.date.between(first, last)]
+
+    summary = cube.get_user_summary(first, last)
+    total = cube.get_user_cumulate(first, last)
+    sent = cube.get_upstream_msg(first, last)
+    hours = cube.get_upstream_msg_hour(last, last)
+    spread = cube.get_upstream_msg_dist(first, last)
+
+    assert sum(r["new_user"] for r in summary) == users.new_user.sum()
+    assert sum(r["cancel_user"] for r in summary) == users.cancel_user.sum()
+    assert [r["cumulate_user"] for r in total] == users.groupby("date").cumulate_user.max().tolist()
+    assert sum(r["msg_count"] for r in sent) == messages.msg_count.sum()
+    by_hour = sum(r["msg_count"] for r in hours)
+    assert by_hour == messages[messages.date == last].msg_count.sum()
+    assert sum(r["msg_user"] for r in spread) == messages.msg_user.sum()
+    monday, month = date(2026, 4, 6), date(2026, 3, 1)
+    for ask, begin in (
+        (cube.get_upstream_msg_week, monday),
+        (cube.get_upstream_msg_dist_week, monday),
+        (cube.get_upstream_msg_month, month),
+        (cube.get_upstream_msg_dist_month, month),
+    ):
+        assert {r["ref_date"] for r in ask(begin, begin)} == {str(begin)}
+
+
+def test_its_old_article_calls_are_told_that_they_are_offline(official):
+    """Calls: getarticlesummary, getarticletotal, getuserread(hour), getusershare(hour)."""
+    cube, day = official.datacube, date(2026, 4, 18)
+    for ask in (
+        cube.get_article_summary,
+        cube.get_article_total,
+        cube.get_user_read,
+        cube.get_user_read_hour,
+        cube.get_user_share,
+        cube.get_user_share_hour,
+    ):
+        with pytest.raises(WeChatClientException) as refusal:
+            ask(day, day)
+        assert refusal.value.errcode == 47009
