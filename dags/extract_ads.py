@@ -1,7 +1,7 @@
-"""广告抽取 · cost, impressions, clicks and conversions of Tencent Ads, on both clocks.
+"""广告抽取 · cost, impressions, clicks and conversions of every ad platform, on both clocks.
 
 - **When** daily at 09:30 Asia/Shanghai for the business day before (the partition).
-- **Late** ready 08:00 the next day; the request clock is restated for 30 days.
+- **Late** ready 08:00 to 09:00 the next day; the billing clock is restated for 7 to 30 days.
 - **Again** a pull only adds files and the manifest decides what counts, so any run may be repeated.
 - **Fails** one mapped task a stream and account; the log says what to do. Runbooks:
   `docs/oncall.md`.

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -187,6 +188,63 @@ def test_a_fact_opens_only_the_files_of_the_days_it_asks_for(built_to_day_7):
         ).fetchone()[0]
     read = int(plan.split("Total Files Read:")[1].split()[0])
     assert 0 < read < files / 3
+
+
+def test_the_ad_fact_opens_only_the_files_of_the_days_it_asks_for(built_to_day_7):
+    """Through the union of all platforms, the two clocks and the newest pull of each day."""
+    asked = FIRST + timedelta(5)
+    with connect(built_to_day_7) as connection:
+        plan = connection.execute(
+            "explain analyze select count(*), sum(ad_cost_cny), sum(conversions_event_clock) "
+            "from intermediate.int_ad_daily_performance "
+            f"where report_date in (date '{asked}')"
+        ).fetchall()[0][1]
+        files = connection.execute(
+            "select count(*) from glob(?)",
+            [f"{built_to_day_7.landing_address}/tencent_ads/*/*/*.parquet"],
+        ).fetchone()[0]
+    read = sum(int(part.split()[0]) for part in plan.split("Total Files Read:")[1:])
+    assert 0 < read < files / 3
+
+
+def test_three_days_of_one_platform_rebuild_these_days_and_leave_the_others_numbers(home, landed):
+    """A second platform comes in: the days it has are rebuilt, with both platforms in them."""
+    shutil.copytree(landed, home.root / "landing")
+    settings = Settings(home=home.root)
+    moment = morning(FIRST + timedelta(7))
+    build(settings, as_of=moment, select="staging+facts", with_tests=False)
+    before = _ad_cost(settings)
+    row = {"campaign_id": "c", "unit_id": "u", "charge": 12.345, "aclick": 9, "bclick": 2}
+    clocks = {"conversion_num": 1, "conversion_num_by_impression_7d": 3}
+    days = [FIRST + timedelta(n) for n in (4, 5, 6)]
+    Landing(home.root / "landing").pull(
+        "kuaishou",
+        "unit_report",
+        "40001",
+        moment + timedelta(minutes=1),
+        {day: [row | clocks] for day in days},
+    )
+
+    result = build(
+        settings, as_of=moment + timedelta(minutes=2), select="staging+facts", with_tests=False
+    )
+
+    assert (result.affected_dates, result.is_full) == (days, False)
+    after = _ad_cost(settings)
+    assert {k: v for k, v in after.items() if k[0] != "kuaishou"} == before
+    assert {k: v for k, v in after.items() if k[0] == "kuaishou"} == {
+        ("kuaishou", "kuaishou_feed", day): (Decimal("12.3450"), 1, 3) for day in days
+    }
+
+
+def _ad_cost(settings) -> dict:
+    with connect(settings) as connection:
+        rows = connection.execute(
+            "select platform, channel_id, report_date, sum(ad_cost_cny), "
+            "sum(conversions_event_clock), sum(conversions_billing_clock) "
+            "from facts.fct_ad_performance group by all"
+        ).fetchall()
+    return {tuple(row[:3]): tuple(row[3:]) for row in rows}
 
 
 def test_a_late_click_takes_the_credit_for_an_order_of_a_later_day(tmp_path):
