@@ -2,7 +2,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from responses.matchers import header_matcher, json_params_matcher
+from responses.matchers import json_params_matcher
 from vendor_accounts import BASE, TODAY, YESTERDAY, unexpected
 
 from extractors.core.errors import ApiError, AuthenticationError
@@ -137,9 +137,13 @@ def test_a_token_that_died_early_is_replaced_and_a_refusal_that_stays_is_an_erro
             },
             match=[json_params_matcher({"refresh_token": spent}, strict_match=False)],
         )
+
+    def by_token(request):
+        is_new = request.headers["Access-Token"] == "new"
+        return 200, {}, json.dumps(answer([SAMPLE]) if is_new else {"code": 402001})
+
     for url in (CAMPAIGN, ACCOUNT):
-        platform.post(url, json={"code": 402001}, match=[header_matcher({"Access-Token": "old"})])
-        platform.post(url, json=answer([SAMPLE]), match=[header_matcher({"Access-Token": "new"})])
+        platform.add_callback("POST", url, by_token)
     commit, _ = pull(run)
     assert commit.rows == 1
 

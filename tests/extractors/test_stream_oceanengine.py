@@ -3,7 +3,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from responses.matchers import header_matcher, json_params_matcher, query_param_matcher
+from responses.matchers import json_params_matcher, query_param_matcher
 from vendor_accounts import ACCOUNTS, BASE, TODAY, YESTERDAY, unexpected
 
 from extractors.core.errors import ApiError
@@ -247,11 +247,20 @@ def test_a_dead_token_is_replaced_once_by_the_newest_refresh_token(platform, run
             },
             match=[json_params_matcher({"refresh_token": spent}, strict_match=False)],
         )
-    platform.get(CONFIG, json={"code": code}, match=[header_matcher({"Access-Token": "old"})])
-    platform.get(REPORT, json={"code": code}, match=[header_matcher({"Access-Token": "old"})])
     config(platform)
-    report(platform, [row()])
-    totals(platform, [total()])
+    topic = platform.registered()[-1].body
+    platform.remove("GET", CONFIG)
+
+    def by_token(request):
+        if request.headers["Access-Token"] != "new":
+            return 200, {}, json.dumps({"code": code})
+        if request.url.startswith(CONFIG):
+            return 200, {}, topic
+        rows = [row()] if "cdp_project_id" in request.url else [total()]
+        return 200, {}, json.dumps(answer(rows))
+
+    for url in (CONFIG, REPORT):
+        platform.add_callback("GET", url, by_token)
     commit, _ = pull(run)
     assert commit.rows == 1
     spent = [
