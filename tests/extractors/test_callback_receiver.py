@@ -210,6 +210,22 @@ def test_lists_and_nested_elements_are_read():
 AT = datetime.fromtimestamp(NOW, UTC)
 
 
+def test_the_whole_line_is_flushed_before_the_append_returns(tmp_path, monkeypatch):
+    flushed, sync = {}, os.fsync
+
+    def watched(handle):
+        sync(handle)
+        state = os.fstat(handle)
+        flushed[state.st_ino] = state.st_size
+
+    monkeypatch.setattr(os, "fsync", watched)
+    spool = Spool(tmp_path / "corp")
+    for number in (1, 2):
+        spool.append({"n": number}, AT)
+        state = spool.files()[0].stat()
+        assert flushed[state.st_ino] == state.st_size
+
+
 def test_a_line_cut_by_a_loss_of_power_does_not_spoil_the_next(tmp_path):
     spool = Spool(tmp_path / "corp")
     spool.append({"n": 1}, AT)
