@@ -188,7 +188,8 @@ class Protocol:
 
 def _chance(fault: Fault, what: str) -> float:
     """A fixed number in 0..1 for each request that a fault has seen."""
-    text = f"{fault.params.get('seed', 0)}|{fault.id}|{fault.seen}|{what}"
+    scope = f"{fault.source}|{fault.account}|{fault.stream}"
+    text = f"{fault.params.get('seed', 0)}|{scope}|{fault.seen}|{what}"
     digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
 

@@ -59,6 +59,7 @@ def test_videos_are_listed_newest_first_with_encrypted_ids(douyin, truth):
     assert shown[0]["statistics"]["play_count"] < due.iloc[-1].final_play
 
 
+@pytest.mark.slow
 def test_counters_to_date_grow_from_call_to_call(api, truth):
     fact = truth["videos"].query("account == 'dy_main'").iloc[10]
     begin = fact.happened_at.tz_convert("Asia/Shanghai")

@@ -380,6 +380,7 @@ def test_a_dead_drop_account_has_no_folder_until_the_release(drops, truth):
     assert {line["event_id"] for line in raw(sandbox, "mini_main")} == set(due.event_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["trickle", "partial", "shift"])
 def test_drops_with_less_are_whole_in_the_end(drops, truth, kind):
     sandbox = drops(kind)

@@ -223,7 +223,7 @@ def test_random_places_are_the_same_for_one_seed(api, fault):
 
 def test_a_patient_client_gets_everything_through_faults_of_every_harmless_kind(api, fault):
     whole = api.order_ids("2026-04-01", "2026-04-08", page_size=10)
-    number = fault("wechat_store", "kind=any", "seed=3", "probability=0.35", "seconds=0.2")
+    number = fault("wechat_store", "kind=any", "seed=3", "probability=0.5", "seconds=0.2")
     found, key, tries = set(), "", 0
     while tries < 200:
         tries += 1
