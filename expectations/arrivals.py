@@ -23,6 +23,7 @@ class History:
     """The pulls of one stream of one account.
 
     Attributes:
+        is_occasional: a day may have nothing without being late (see `Stream`).
         first: ordinal of the first day; the arrays' day axis runs from there without gaps.
         series: (channel, measure) of each series, sorted.
         pulled: moment of each pull, hours since 1970 in UTC, ascending.
@@ -39,6 +40,7 @@ class History:
     account: str
     stream: str
     kind: str
+    is_occasional: bool
     first: int
     series: tuple[tuple[str, str], ...]
     pulled: np.ndarray
@@ -142,6 +144,7 @@ def history(
         account,
         stream.name,
         str(stream.kind),
+        stream.is_occasional,
         origin,
         tuple(names),
         pulled,

@@ -72,14 +72,30 @@ class BusinessDay:
         return self.known.known(self.newest_pulls)[:, self.index - 1]
 
     def stands_still(self, members: list[int]) -> bool:
-        """Whether the days before are as they were a day earlier, although they should grow."""
-        known = self.known
-        then = known.last_pull(min(self.now, known.pulled[self.pull]) - 20.0, self.ready)
-        now, before = known.known(self.newest_pulls)[members], known.known(then)[members]
-        span = slice(max(0, self.index - STILL_SPAN_DAYS), self.index)
-        old, new = before[:, span].sum(axis=0), now[:, span].sum(axis=0)
+        """Whether the days before have stopped growing, although until then they always grew."""
+        mornings = [self._has_not_grown(members, 24.0 * n) for n in range(STILL_SPAN_DAYS)]
+        still_for = next(
+            (n for n, still in enumerate(mornings) if still is not True), len(mornings)
+        )
+        earlier = [still for still in mornings[still_for:] if still is not None]
+        return still_for > 0 and len(earlier) >= STILL_DAYS and not any(earlier)
+
+    def _has_not_grown(self, members: list[int], hours_ago: float) -> bool | None:
+        """Whether older days were, so long ago, as a day before; None: too little to tell."""
+        known, now = self.known, self.now - hours_ago
+        pull = int(known.last_pull(now, self.ready)[self.index - 1 - int(hours_ago // 24)])
+        if pull < 0:
+            return None
+        then = known.last_pull(min(now, known.pulled[pull]) - 20.0, self.ready)
+        later = known.known(known.last_pull(now, self.ready))[members]
+        before = known.known(then)[members]
+        last = self.index - int(hours_ago // 24)
+        span = slice(max(0, last - STILL_SPAN_DAYS), max(0, last))
+        old, new = before[:, span].sum(axis=0), later[:, span].sum(axis=0)
         grown = old[old >= STILL_VALUE], new[old >= STILL_VALUE]
-        return len(grown[0]) >= STILL_DAYS and bool((grown[0] == grown[1]).all())
+        if len(grown[0]) < STILL_DAYS:
+            return None
+        return bool((grown[0] == grown[1]).all())
 
     def row(self, channel: str, measure: str) -> dict:
         """A row of this day, nothing wrong with it yet."""

@@ -27,9 +27,6 @@ OPEN_DAYS = 14  # a day that failed is judged until whole, for so long; then it 
 HISTORY_DAYS = 63  # nine weeks of pulls make the band
 CHANCE_OF_COPY = 1e-6  # two days alike by chance more often than this are not called stuck
 COLD_DAYS, COLD_VALUE = 3, 20.0  # without a band: that many full days make an empty one suspect
-# Whoever publishes may publish nothing on a day. There a freeze shows in the days before it, whose
-# figures stop growing: at least so many days, each of at least so much.
-QUIET_STREAMS = frozenset({("wechat_oa", "article_total_detail")})
 
 Scope = tuple[str, str, str, str]  # source, account, channel, stream
 
@@ -189,9 +186,11 @@ def _series_rows(
             is_nothing = not np.nansum(values[j, members])
             # one channel is the whole stream: while there is no band, nothing at all is suspect
             was_full = len(channels) == 1 and _was_full(past[j, members])
-            if (known.source, known.stream) in QUIET_STREAMS and is_nothing:
+            if known.is_occasional:
+                # nothing is expected of a day; a freeze shows in the days before it, whose figures
+                # stop growing
                 low[j, members] = 0.0
-                was_full = day.is_newest and day.stands_still(members)
+                was_full = is_nothing and day.is_newest and day.stands_still(members)
             is_present = not (is_nothing and (was_full or np.nansum(low[j, members]) > 0))
             is_new = not any(
                 _is_copy(values[j, members], old[members], past[j, members]) for old in before

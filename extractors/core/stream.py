@@ -55,6 +55,8 @@ class Stream(ABC):
         measures: what is tracked in the arrival history.
         control_tolerance: share by which the platform's own totals may differ from the sum of what
             it gave in detail: the two are asked for one after the other, and figures move.
+        is_occasional: its rows follow what people choose to do (send, broadcast, refund): a day
+            with few or none is no sign that data is late, only that nobody did it.
         ready_at: Shanghai clock on the day after, from which a report day is complete.
         revised_for_days: delay in days after which the tracked measures no longer move.
         max_window_days: days that one call may span.
@@ -78,6 +80,7 @@ class Stream(ABC):
     channel_column: ClassVar[str | None] = None
     measures: ClassVar[tuple[str, ...]] = ("rows",)
     control_tolerance: ClassVar[float] = 0.001
+    is_occasional: ClassVar[bool] = False
     ready_at: ClassVar[time] = time(0)
     revised_for_days: ClassVar[int] = 0
     max_window_days: ClassVar[int] = 1

@@ -48,7 +48,8 @@ class AccountDaily(Stream):
         **dict.fromkeys([name for names in SERIES.values() for name in names], pa.int64()),
     )
     primary_key = ("date",)
-    measures = ("new_play", "new_like", "new_fans")
+    # what a video brings is up to the video: only that the day is there can be judged
+    measures = ("rows", "total_fans")
     ready_at = time(10)
     revised_for_days = 30
     history_days = 30

@@ -38,6 +38,7 @@ BLOCKS = (
 class LiveByDay(Stream):
     """What both streams share: the list of a day's sessions."""
 
+    is_occasional = True
     source = "wechat_channels_live"
     kind = Kind.REPORT
     endpoint = LIST

@@ -36,6 +36,7 @@ class ArticleTotalDetail(Stream):
     Raises: ApiError 61501 for a window over one day, 48001 for an unverified account.
     """
 
+    is_occasional = True
     source = "wechat_oa"
     name = "article_total_detail"
     kind = Kind.REPORT

@@ -55,6 +55,7 @@ class Aftersale(Stream):
     Raises: ApiError 45009 when the day's quota is used up, 48001 without permission.
     """
 
+    is_occasional = True
     source = "wechat_store"
     name = "aftersale"
     kind = Kind.EVENT

@@ -88,6 +88,7 @@ class GroupMessage(Stream):
     Raises: ApiError 48002, 60020.
     """
 
+    is_occasional = True
     source = SOURCE
     name = "group_message"
     kind = Kind.REPORT
@@ -132,6 +133,7 @@ class GroupMessageTask(Stream):
     Raises: ApiError 48002, 60020. A message still being dispatched (41063) leaves its day open.
     """
 
+    is_occasional = True
     source = SOURCE
     name = "group_message_task"
     kind = Kind.REPORT
@@ -179,6 +181,7 @@ class GroupMessageRecipient(Stream):
     Raises: ApiError 48002, 60020.
     """
 
+    is_occasional = True
     source = SOURCE
     name = "group_message_recipient"
     kind = Kind.REPORT

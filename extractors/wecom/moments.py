@@ -83,6 +83,7 @@ class Moment(Stream):
     Raises: ApiError 41211 when the corp has no moments, 48002, 60020.
     """
 
+    is_occasional = True
     source = SOURCE
     name = "moment"
     kind = Kind.REPORT
@@ -135,6 +136,7 @@ class MomentTask(Stream):
     Raises: ApiError 48002, 60020. A moment still being dispatched (41079) leaves its day open.
     """
 
+    is_occasional = True
     source = SOURCE
     name = "moment_task"
     kind = Kind.REPORT
@@ -215,6 +217,7 @@ class MomentRecipient(_PerPublisher):
     Raises: ApiError 48002, 60020. 41062 (not published yet) is nothing.
     """
 
+    is_occasional = True
     name = "moment_recipient"
     endpoint = "/cgi-bin/externalcontact/get_moment_send_result"
     endpoints = (
@@ -254,6 +257,7 @@ class MomentComment(_PerPublisher):
     Raises: ApiError 48002, 60020.
     """
 
+    is_occasional = True
     name = "moment_comment"
     endpoint = "/cgi-bin/externalcontact/get_moment_comments"
     endpoints = (

@@ -40,6 +40,7 @@ class Bill(Stream):
     Raises: ApiError 48002 when the app is not under 对外收款 > 可调用接口的应用, 660013.
     """
 
+    is_occasional = True
     source = SOURCE
     name = "bill"
     kind = Kind.EVENT
@@ -139,6 +140,7 @@ class FundFlow(Stream):
     Raises: ApiError 660001, 660011 for an unknown merchant, 48002.
     """
 
+    is_occasional = True
     source = SOURCE
     name = "fund_flow"
     kind = Kind.REPORT

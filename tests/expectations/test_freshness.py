@@ -11,7 +11,9 @@ from expectations.freshness import Evidence
 from extractors.core.manifest import Arrival, LandedFile
 
 WEEKDAY, WEEKEND, HOLIDAY = date(2026, 4, 14), date(2026, 4, 24), date(2026, 5, 1)
-ARTICLES = FakeStream("wechat_oa", "article_total_detail", "report", ("read_user",))
+ARTICLES = FakeStream(
+    "wechat_oa", "article_total_detail", "report", ("read_user",), is_occasional=True
+)
 # the band was tuned on seeds below 300
 SEEDS = (1001, pytest.param(1002, marks=pytest.mark.slow))
 
@@ -225,7 +227,7 @@ def test_the_newest_day_is_not_due_before_the_source_is_ready():
     assert newest_expected_day(AD, commits, late) == WEEKDAY
 
 
-def article_commits(until_frozen: date | None, length: int = 0):
+def article_commits(until_frozen: date | None, length: int = 0, *, grows: bool = True):
     """Morning pulls of a stream that publishes on most days, and whose days grow for weeks."""
     made = []
     for n in range(1, 60):
@@ -234,7 +236,7 @@ def article_commits(until_frozen: date | None, length: int = 0):
         seen = until_frozen if held else pulled
         covered = tuple(FIRST + timedelta(d) for d in range(max(0, n - 30), n))
         arrivals = [
-            Arrival(day, "", "read_user", float(600 - 400 // (seen - day).days))
+            Arrival(day, "", "read_user", float(600 - 400 // (seen - day).days * grows))
             for day in covered
             if day < seen and day.day % 9
         ]  # quiet on the 9th, 18th and 27th
@@ -251,6 +253,15 @@ class Articles:
 
 def test_a_day_without_an_article_is_quiet():
     found = replay(Articles, article_commits(None), FIRST + timedelta(20), FIRST + timedelta(58))
+
+    assert found.failed_channels == set()
+
+
+def test_a_day_without_an_action_is_quiet_where_days_never_grow():
+    """Broadcasts: what was sent on a day is known the next morning, and stays."""
+    commits = article_commits(None, grows=False)
+
+    found = replay(Articles, commits, FIRST + timedelta(20), FIRST + timedelta(58))
 
     assert found.failed_channels == set()
 

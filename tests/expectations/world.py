@@ -25,6 +25,7 @@ class FakeStream:
     ready_at: time = time(8)
     primary_key: tuple[str, ...] = ("id",)
     version_column: str | None = None
+    is_occasional: bool = False
 
 
 AD = FakeStream(
