@@ -24,6 +24,7 @@ COMMANDS = {
     "pull": "siyu.cli.pull",
     "backfill": "siyu.cli.pull",
     "callback": "siyu.cli.callback",
+    "check-inputs": "siyu.cli.inputs",
     "build": "siyu.cli.build",
     "query": "siyu.cli.build",
     "gate": "siyu.cli.gate",
@@ -44,7 +45,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        return getattr(importlib.import_module(COMMANDS[name]), name)
+        return getattr(importlib.import_module(COMMANDS[name]), name.replace("-", "_"))
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

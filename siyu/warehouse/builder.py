@@ -83,12 +83,14 @@ def build(
         SiyuError: nothing has landed, another build runs, or a model or test failed.
         UsageError: marts were asked for as of a moment before their facts, or without facts.
     """
+    from siyu.inputs import require_inputs
     from siyu.warehouse.dbt import run_dbt
 
     started = time.monotonic()
     layer = ALIASES.get(select or "", select)
     layers = [layer] if layer in LAYERS else list(LAYERS)
     aware(as_of)
+    require_inputs()
     with _only_build(settings):
         manifest = Manifest(settings.landing_address)
         code = code_fingerprint()
