@@ -307,3 +307,70 @@ def test_frozen_behaviour_is_not_ready_and_caught_up_when_it_thaws(world):
     assert {day, day + timedelta(1)} <= set(seen[1].not_ready_dates)
     assert seen[2].not_ready_dates == ()
     assert {day + timedelta(n) for n in range(3)} <= set(seen[2].covered_dates)
+
+
+# ------------------------------------------------------------------------- content and commerce
+def test_douyin_days_equal_the_truth_once_they_are_final(world, landed, truth):
+    as_of = world[1]
+    videos = {(row["_account"], row["item_id"]) for row in landed("douyin", "video")}
+    assert videos == {(row["account"], row["item_id"]) for row in truth("videos")}
+    counters = ("play", "like", "comment", "share")
+    found = {
+        (row["item_id"], row["event_date"]): tuple(row[name] for name in counters)
+        for row in landed("douyin", "video_daily")
+    }
+    expected = {
+        (row["item_id"], row["date"]): tuple(row[name] for name in counters)
+        for row in truth("video_days")
+        if row["final_at"] <= as_of
+    }
+    assert len(expected) > 30
+    assert {key: found.get(key) for key in expected} == expected
+
+
+def test_followers_and_messages_equal_the_truth(landed, truth):
+    found = {
+        (row["event_date"], row["user_source"]): (row["new_user"], row["cancel_user"])
+        for row in landed("wechat_oa", "user_summary")
+    }
+    expected = {
+        (row["date"], row["user_source"]): (row["new_user"], row["cancel_user"])
+        for row in truth("oa_user_days")
+        if row["new_user"] or row["cancel_user"]
+    }
+    assert len(expected) > 30
+    assert {key: value for key, value in found.items() if any(value)} == expected
+    messages = {
+        (row["event_date"], row["msg_type"]): row["msg_count"]
+        for row in landed("wechat_oa", "upstream_message")
+    }
+    assert {key: count for key, count in messages.items() if count} == {
+        (row["date"], row["msg_type"]): row["msg_count"]
+        for row in truth("oa_message_days")
+        if row["msg_count"]
+    }
+
+
+def test_every_visible_aftersale_is_landed_in_its_newest_state(world, landed, truth):
+    as_of = world[1]
+    newest: dict = {}
+    for row in sorted(landed("wechat_store", "aftersale"), key=lambda r: r["update_time"]):
+        newest[row["after_sale_order_id"]] = row
+    expected = {row["after_sale_order_id"]: row for row in truth("aftersales")}
+    assert newest.keys() == expected.keys()
+    assert newest
+    for case_id, row in expected.items():
+        assert newest[case_id]["amount"] == row["amount_fen"]
+        if row["decided_at"] is not None and row["decided_at"] <= as_of:
+            assert newest[case_id]["status"] == row["final_status"]
+
+
+def test_live_sessions_are_those_of_the_world(landed, truth):
+    sessions = {row["export_id"] for row in landed("wechat_channels_live", "live_session")}
+    boards = {row["export_id"]: row for row in landed("wechat_channels_live", "live_dashboard")}
+    expected = {row["export_id"]: row for row in truth("live_sessions")}
+    assert boards.keys() <= sessions
+    assert expected.keys() <= sessions
+    assert {one: boards[one]["new_watch_uv"] for one in expected} == {
+        one: row["new_watch_uv"] for one, row in expected.items()
+    }
