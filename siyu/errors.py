@@ -39,4 +39,6 @@ class UsageError(SiyuError):
 
 
 class ConfigurationError(SiyuError):
-    """A setting, account or secret is missing or wrong; nothing was attempted."""
+    """A setting, account or secret is missing or wrong; nothing was attempted; exit code 2."""
+
+    exit_code = 2

@@ -20,6 +20,7 @@ from extractors.core.parse import business_dates, dates_of, to_table
 from extractors.core.privacy import Privacy
 from extractors.core.ratelimit import RateLimiter
 from extractors.core.stream import DAY, Stream
+from extractors.core.tape import SUFFIX, Header, Replay, Tape
 from extractors.core.tokens import TokenCache
 from siyu.accounts import Account
 
@@ -62,6 +63,10 @@ class PullContext:
     arrivals: list[Arrival] = field(default_factory=list)
     platform_totals: dict[tuple[date, str], float | None] = field(default_factory=dict)
     shifted_days: set[date] = field(default_factory=set)
+    tape: Tape | Replay = field(default_factory=Tape)
+    read_rows: int = 0
+    seen_fields: set[str] = field(default_factory=set)
+    values_of: dict[str, int] = field(default_factory=dict)
     unknown_fields: set[str] = field(default_factory=set)
     rejected: list[dict] = field(default_factory=list)
     rejected_rows: int = 0
@@ -158,6 +163,10 @@ class PullContext:
     def _typed_alone(self, rows: list[dict], days: list[date | None] | pa.Array) -> pa.Table:
         parsed = to_table(self.stream, rows, days, self.privacy)
         self.unknown_fields |= parsed.unknown_fields
+        self.seen_fields |= parsed.fields
+        self.read_rows += len(rows)
+        for column, count in parsed.values.items():
+            self.values_of[column] = self.values_of.get(column, 0) + count
         for column, count in parsed.unreadable.items():
             self.unreadable[column] = self.unreadable.get(column, 0) + count
         if parsed.without_key:
@@ -216,12 +225,33 @@ class PullContext:
                 failed.result()
             return [future.result() for future in futures]
 
+    def quarantine_pages(self, reason: str, key: bytes) -> str:
+        """Put every raw page of this pull aside, encrypted; returns where, or nothing."""
+        if not self.tape.pages or self.tape.is_replay:
+            return ""
+        path = self._quarantine_path(SUFFIX)
+        header = Header(
+            self.stream.source,
+            self.stream.name,
+            self.account.account,
+            self.landing.run_id,
+            self.clock.as_of,
+            tuple(self.dates),
+            self.is_explicit,
+            reason,
+        )
+        self.tape.quarantine(self.landing.storage, path, header, key)
+        return path
+
+    def _quarantine_path(self, suffix: str) -> str:
+        name = PurePosixPath(self.landing.path(self.today)).name.replace(".parquet", suffix)
+        return f"{QUARANTINE}/{self.stream.source}/{self.stream.name}/{name}"
+
     def write_quarantine(self) -> None:
         """Put the rejected rows aside, where no reader looks."""
         if not self.rejected:
             return
-        name = PurePosixPath(self.landing.path(self.today)).name.replace(".parquet", ".jsonl")
-        path = f"{QUARANTINE}/{self.stream.source}/{self.stream.name}/{name}"
+        path = self._quarantine_path(".jsonl")
         self.landing.storage.write_atomically(
             path, b"".join(orjson.dumps(row) + b"\n" for row in self.rejected)
         )

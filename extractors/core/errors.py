@@ -81,6 +81,12 @@ class MalformedAnswerError(SiyuError):
     """The answer is not what the contract says, however often it was asked for."""
 
 
+class SchemaChangeError(MalformedAnswerError):
+    """What the stream declares does not hold any more; its raw pages lie in quarantine."""
+
+    cause = "schema_drift"
+
+
 def _rebuild(
     cls: type[ApiError], what: str, where: str, action: str, code: int, reaction: Reaction
 ) -> ApiError:

@@ -36,6 +36,8 @@ class Parsed:
     unknown_fields: set[str] = field(default_factory=set)
     unreadable: dict[str, int] = field(default_factory=dict)  # column -> values
     without_key: int = 0  # rows left out because their key is missing
+    fields: set[str] = field(default_factory=set)  # that some row had
+    values: dict[str, int] = field(default_factory=dict)  # column -> values, where some failed
 
 
 def to_table(
@@ -165,6 +167,7 @@ def _array(values: list, column: pa.Field, extras: list[dict | None], parsed: Pa
                 return pa.array(values, pa.int64()).cast(kind)
     read: Callable = _READERS[kind.id]
     result = []
+    parsed.values[column.name] = len(values) - values.count(None)
     for position, value in enumerate(values):
         try:
             result.append(read(value))
@@ -201,6 +204,7 @@ def _extras(stream: Stream, rows: list[dict], parsed: Parsed) -> list[dict | Non
         shape = tuple(row)
         if shape in usual:
             continue
+        parsed.fields.update(shape)
         if row.keys() <= known:
             usual.add(shape)
         else:

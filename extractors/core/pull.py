@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -11,15 +11,18 @@ from pathlib import Path
 from filelock import FileLock
 
 from extractors.core.clock import PullClock
+from extractors.core.commit import commit_of
 from extractors.core.context import PullContext
-from extractors.core.errors import MalformedAnswerError
-from extractors.core.landing import Landing, schema_fingerprint
-from extractors.core.manifest import Arrival, Commit, Manifest
+from extractors.core.drift import check_fields, check_units
+from extractors.core.errors import SchemaChangeError
+from extractors.core.landing import Landing
+from extractors.core.manifest import Commit, Manifest
 from extractors.core.overrides import check_overrides, for_account, is_enabled
 from extractors.core.privacy import Privacy
 from extractors.core.ratelimit import RateLimiter
 from extractors.core.stream import Kind, Stream
-from extractors.core.sums import Sums, mismatches
+from extractors.core.sums import Sums
+from extractors.core.tape import Replay, Tape
 from extractors.core.tokens import TokenCache
 from extractors.core.windows import check_window, due_dates, due_window, last_followed
 from extractors.core.workers import run_all
@@ -29,7 +32,15 @@ from siyu.calendar import aware, days
 from siyu.errors import ConfigurationError, SiyuError, UsageError
 from siyu.settings import SANDBOX_PSEUDONYM_KEY, Settings
 
-__all__ = ["PullResult", "backfill", "due_streams", "due_window", "pull", "pull_all"]
+__all__ = [
+    "PullResult",
+    "backfill",
+    "due_streams",
+    "due_window",
+    "pull",
+    "pull_all",
+    "replay_quarantine",
+]
 
 # orders change while a list is read, and clocks differ: windows of change overlap by this much
 OVERLAP = timedelta(hours=1)
@@ -117,6 +128,44 @@ def pull(
     return commit
 
 
+def replay_quarantine(
+    settings: Settings, path: str, *, connection: Callable[[str], dict] | None = None
+) -> Commit:
+    """Read a quarantined pull's pages again with the stream as it is now; commit them.
+
+    The commit is that of the failed pull: its moment, its window. The pages are taken away then.
+
+    Args:
+        settings: where the landing and the key are.
+        path: as the failed pull named it, relative to the landing.
+        connection: reads an Airflow connection's extras by id.
+
+    Raises:
+        UsageError: there is nothing at this path, or its account is not configured any more.
+        SchemaChangeError: the stream still cannot read them; they stay where they are.
+    """
+    manifest = Manifest(settings.landing_address)
+    tape = Replay(manifest.storage, path, _key(settings))
+    header = tape.header
+    accounts = load_accounts(settings, connection=connection)
+    account = select(accounts, header.source, header.account)[0]
+    stream = for_account(get_stream(header.source, header.stream), account)
+    lock = settings.work("locks", f"{stream.address}.{account.account}.lock")
+    with FileLock(lock, mode=0o600):
+        commit = _pull(
+            settings,
+            account,
+            stream,
+            manifest,
+            header.as_of,
+            list(header.dates),
+            header.is_explicit,
+            tape,
+        )
+    manifest.storage.remove(path)
+    return commit
+
+
 def pull_all(
     settings: Settings,
     *,
@@ -151,16 +200,31 @@ def pull_all(
         for one, its_stream in work:
             check_window(its_stream, one, *window, aware(as_of))
 
-    asked = [
-        (settings, one, its_stream.source, its_stream.name, as_of, window)
-        for one, its_stream in work
-    ]
     results = []
-    for result in run_all(_attempt, asked, settings.pull_workers):
+    asked = [(one, its_stream, window) for one, its_stream in work]
+    for result in attempt_all(settings, asked, as_of):
         if on_progress:
             on_progress(result)
         results.append(result)
     return results
+
+
+def attempt_all(
+    settings: Settings,
+    asked: list[tuple[Account, Stream, tuple[date, date] | None]],
+    as_of: datetime,
+) -> Iterator[PullResult]:
+    """Pull several streams side by side; the result of each, in order, failed or not.
+
+    Raises:
+        ConfigurationError: there is no key for pseudonyms; nothing was pulled.
+    """
+    _key(settings)
+    work = [
+        (settings, account, stream.source, stream.name, as_of, window)
+        for account, stream, window in asked
+    ]
+    yield from run_all(_attempt, work, settings.pull_workers)
 
 
 def _attempt(asked: tuple) -> PullResult:
@@ -222,6 +286,7 @@ def _pull(
     as_of: datetime,
     dates: list[date],
     is_explicit: bool,
+    tape: Tape | Replay | None = None,
 ) -> Commit:
     clock = PullClock(as_of)
     run_id = run_id_of(stream, account.account, clock.as_of, dates[0], dates[-1])
@@ -249,26 +314,22 @@ def _pull(
         limiter=limiter,
         tokens=_tokens(settings),
         home=settings.root,
+        tape=tape or Tape(),
     )
     try:
         stream.extract(context)
+        check_fields(context)
+        check_units(context)
         sums = Sums(stream, context.platform_totals)
         files = landing.write(sums.add)
         context.privacy.save()
         context.write_quarantine()
-        commit = _commit(context, run_id, files, sums)
+        commit = commit_of(context, run_id, files, sums)
         manifest.add(commit)
     except BaseException as error:
         landing.abort()
-        if isinstance(error, _SHAPE_FAILURES):
-            at = traceback.extract_tb(error.__traceback__)[-1]
-            raise MalformedAnswerError(
-                f"An answer does not have the shape of the contract ({type(error).__name__} in "
-                f"{Path(at.filename).name}:{at.lineno})",
-                where=context.where,
-                action="nothing of this pull was committed; compare the answer with the contract "
-                "and adapt the stream",
-            ) from error
+        if isinstance(error, (*_SHAPE_FAILURES, SchemaChangeError)):
+            raise _quarantined(context, error, _key(settings)) from error
         if isinstance(error, OSError):
             raise SiyuError(
                 f"Landing failed: {error.strerror or type(error).__name__}",
@@ -279,67 +340,29 @@ def _pull(
         raise
     finally:
         landing.close()
+        context.tape.close()
         limiter.close()
     return commit
 
 
-def _commit(context: PullContext, run_id: str, files: list, sums: Sums) -> Commit:
-    stream = context.stream
-    touched = {file.event_date for file in files}
-    if stream.kind == Kind.EVENT:
-        covered = touched | set(context.dates) if context.is_explicit else touched
-        arrivals = context.arrivals
+def _quarantined(context: PullContext, error: Exception, key: bytes) -> SchemaChangeError:
+    """The error of a pull that cannot be read, its raw pages put aside."""
+    if isinstance(error, SchemaChangeError):
+        what, action = error.what, error.action
     else:
-        covered = set(context.dates) - context.unanswered
-        arrivals = _arrivals(stream, sums.arrivals(context.landing), covered, touched)
-    control_totals = [*context.control_totals, *sums.control_totals()]
-    for warning in mismatches(stream, control_totals):
-        context.warn("control_total_mismatch", warning)
-    if context.shifted_days:
-        strange = ", ".join(map(str, sorted(context.shifted_days)))
-        context.warn("shifted_day", f"days nobody asked for: {strange}")
-    for column, count in sorted(context.unreadable.items()):
-        context.warn("unreadable_values", f"{count} in {column}; kept as text in _extra")
-    return Commit(
-        source=stream.source,
-        stream=stream.name,
-        kind=str(stream.kind),
-        account=context.account.account,
-        run_id=run_id,
-        pulled_at=context.clock.as_of,
-        started_at=context.clock.as_of,
-        finished_at=context.clock.now(),
-        first_date=context.dates[0],
-        last_date=context.dates[-1],
-        covered_dates=tuple(sorted(covered)),
-        rows=sum(file.rows for file in files),
-        bytes=sum(file.bytes for file in files),
-        requests=context.requests,
-        schema_fingerprint=schema_fingerprint(stream),
-        unknown_fields=tuple(sorted(context.unknown_fields)),
-        not_ready_dates=tuple(sorted(context.unanswered | context.incomplete)),
-        control_totals=tuple(control_totals),
-        inputs=tuple(context.inputs),
-        files=tuple(files),
-        arrivals=tuple(arrivals),
-        rejected_rows=context.rejected_rows,
-        warnings=tuple(context.warnings),
-        is_backfill=context.is_explicit,
-        input_stamps=tuple(context.input_stamps),
-        duplicate_rows=context.duplicate_rows,
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        what = (
+            f"An answer does not have the shape of the contract ({type(error).__name__} in "
+            f"{Path(at.filename).name}:{at.lineno})"
+        )
+        action = "compare the answer with the contract and adapt the stream"
+    if path := context.quarantine_pages(what, key):
+        action += f"; then run: siyu pull --replay-quarantine {path}"
+    return SchemaChangeError(
+        what,
+        where=context.where,
+        action=f"nothing of this pull was committed; {action}",
     )
-
-
-def _arrivals(
-    stream: Stream, landed: list[Arrival], covered: set[date], touched: set[date]
-) -> list[Arrival]:
-    found = list(landed)
-    if stream.channel_column is None:
-        # the source answered for the day and had nothing: known to be zero
-        found += [
-            Arrival(day, "", measure, 0) for day in covered - touched for measure in stream.measures
-        ]
-    return sorted(found)
 
 
 def _key(settings: Settings) -> bytes:

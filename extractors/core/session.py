@@ -31,6 +31,7 @@ from extractors.core.errors import (
     api_error,
 )
 from extractors.core.ratelimit import Rate, RateLimiter
+from extractors.core.tape import Replay, Tape
 
 TIMEOUT_SECONDS = (5, 60)
 ATTEMPTS = 4
@@ -73,6 +74,7 @@ class Session:
         self.requests = 0
         self._count = threading.Lock()
         self._pool = pool_of(self.base_url)
+        self.tape: Tape | Replay | None = None
         self._retrying = Retrying(
             retry=retry_if_exception_type(_Transient),
             stop=_attempts_used_up,
@@ -93,6 +95,7 @@ class Session:
         error: type[ApiError] = ApiError,
         host: str = "",
         journal: Journal | None = None,
+        question: bytes = b"",
     ) -> dict:
         """Ask until there is an answer.
 
@@ -107,13 +110,14 @@ class Session:
             error: class of the error when the vendor refuses.
             host: another base address than the session's: the vendor's token server.
             journal: carries a call whose answer must not be lost.
+            question: names the call on the tape of the pull's pages; calls without are not kept.
 
         Raises:
             ApiError: the vendor refused, with code, meaning and advice.
             UnreachableError: no answer, or only server errors, after all attempts.
             MalformedAnswerError: no JSON object, after all attempts.
         """
-        asked = (method, path, verdict, params, headers, body, error, host, journal)
+        asked = (method, path, verdict, params, headers, body, error, host, journal, question)
         return self._patiently(path, self._once, *asked)
 
     def download(
@@ -123,6 +127,7 @@ class Session:
         verdict: Callable[[dict], int],
         params: Callable[[], dict] = dict,
         headers: Callable[[], dict] = dict,
+        question: bytes = b"",
     ) -> bytes:
         """GET a file; an answer that is a JSON object is the vendor's refusal.
 
@@ -131,7 +136,7 @@ class Session:
             UnreachableError: no answer, or only server errors, after all attempts.
             MalformedAnswerError: a JSON object that says yes and is no file, or nothing at all.
         """
-        return self._patiently(path, self._file, path, verdict, params, headers)
+        return self._patiently(path, self._file, path, verdict, params, headers, question)
 
     def _patiently(self, path: str, attempt: Callable, *arguments: object) -> Any:
         holds = 0
@@ -157,13 +162,24 @@ class Session:
         error: type[ApiError],
         host: str,
         journal: Journal | None,
+        question: bytes,
     ) -> dict:
-        content = self._content(method, path, params, headers, body, host, journal)
         where = f"{self.where} {path}"
+        if question and self.tape and self.tape.is_replay:
+            content = self.tape.answer(question, where)
+        else:
+            content = self._content(method, path, params, headers, body, host, journal)
         parsed, code = self._verdict(content, verdict, where)
+        reaction = self.rules[code].reaction if code in self.rules else Reaction.STOP
+        if not code or reaction in _KEPT:
+            self._keep(question, content)
         if code:
             self._refuse(code, where, error)
         return parsed
+
+    def _keep(self, question: bytes, content: bytes) -> None:
+        if question and self.tape and not self.tape.is_replay:
+            self.tape.record(question, content)
 
     def _file(
         self,
@@ -171,11 +187,15 @@ class Session:
         verdict: Callable[[dict], int],
         params: Callable[[], dict],
         headers: Callable[[], dict],
+        question: bytes,
     ) -> bytes:
+        where = f"{self.where} {path}"
+        if question and self.tape and self.tape.is_replay:
+            return self.tape.answer(question, where)
         content = self._content("GET", path, params, headers, None)
         if content and not content.lstrip().startswith(b"{"):
+            self._keep(question, content)
             return content
-        where = f"{self.where} {path}"
         _, code = self._verdict(content, verdict, where)
         if code:
             self._refuse(code, where, ApiError)
@@ -255,6 +275,10 @@ class Session:
         if refused.reaction == Reaction.WAIT:
             raise _Held(refused, self.rules[code])
         raise refused
+
+
+# refusals that a stream may read something from; the others are asked again, or end the pull
+_KEPT = (Reaction.STOP, Reaction.EMPTY, Reaction.NOT_READY)
 
 
 def _attempts_used_up(state: RetryCallState) -> bool:

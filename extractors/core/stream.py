@@ -65,6 +65,9 @@ class Stream(ABC):
         endpoints: ids of the contract's entries that the stream reads, for `docs/sources.md`.
         confidence: how sure the contract is of them (documented, sdk, observed, inferred).
         personal_columns: field -> what happens to it; fields that only exist on the wire too.
+        required: fields that some row must have, or the schema has changed; by default the key
+            and the measures.
+        unit_checks: columns whose day's median must not jump by about 100 (fen for yuan).
         known_fields: wire fields the contract knows and that are not landed (no `_extra`).
     """
 
@@ -88,11 +91,21 @@ class Stream(ABC):
     earliest: ClassVar[date | None] = None
     personal_columns: ClassVar[dict[str, Personal]] = {}
     known_fields: ClassVar[frozenset[str]] = frozenset()
+    required: ClassVar[tuple[str, ...] | None] = None
+    unit_checks: ClassVar[tuple[str, ...]] = ()
 
     @property
     def address(self) -> str:
         """`source.stream`, as people write it."""
         return f"{self.source}.{self.name}"
+
+    @property
+    def required_fields(self) -> tuple[str, ...]:
+        """Fields without which the stream cannot be read."""
+        if self.required is not None:
+            return self.required
+        measures = [name for name in self.measures if name in self.schema.names]
+        return tuple(dict.fromkeys((*self.primary_key, *measures)))
 
     @abstractmethod
     def extract(self, pull: "PullContext") -> None:

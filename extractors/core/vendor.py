@@ -14,6 +14,7 @@ from extractors.core.errors import (
 )
 from extractors.core.ratelimit import Rate
 from extractors.core.session import Session
+from extractors.core.tape import label
 from extractors.core.tokens import Minted, app_key
 from siyu.accounts import Account, environment_variable
 from siyu.errors import ConfigurationError
@@ -48,6 +49,7 @@ class TokenClient(ABC):
             clock=pull.clock,
             where=pull.where,
         )
+        self.session.tape = pull.tape
 
     @property
     def requests(self) -> int:
@@ -58,7 +60,8 @@ class TokenClient(ABC):
         self, method: str, path: str, *, query: dict | None = None, body: dict | None = None
     ) -> dict:
         """One authorised call; a refused token is replaced and the call repeated, once."""
-        return self._renewing(lambda token: self._call(token, method, path, query, body))
+        question = label(method, path, query, body)
+        return self._renewing(lambda token: self._call(token, method, path, query, body, question))
 
     def download(self, path: str, query: dict) -> bytes:
         """One authorised GET of a file, with the same one replacement of a refused token."""
@@ -68,10 +71,13 @@ class TokenClient(ABC):
                 verdict=self.verdict,
                 params=lambda: {**query, **self.authorised(token)},
                 headers=lambda: self.headers(token),
+                question=label("FILE", path, query, None),
             )
         )
 
     def _renewing(self, ask: Callable[[str], Any]) -> Any:
+        if self.session.tape.is_replay:
+            return ask("")
         token = self.token()
         try:
             return ask(token)
@@ -117,7 +123,13 @@ class TokenClient(ABC):
         return body
 
     def _call(
-        self, token: str, method: str, path: str, query: dict | None, body: dict | None
+        self,
+        token: str,
+        method: str,
+        path: str,
+        query: dict | None,
+        body: dict | bytes | None,
+        question: bytes,
     ) -> dict:
         return self.session.call(
             method,
@@ -126,6 +138,7 @@ class TokenClient(ABC):
             body=self.authorised_body(token, body),
             params=lambda: {**(query or {}), **self.authorised(token)},
             headers=lambda: self.headers(token),
+            question=question,
         )
 
 

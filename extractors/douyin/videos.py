@@ -152,6 +152,7 @@ class VideoDaily(Stream):
     confidence = "documented; increments inferred"
     schema = columns(item_id=pa.string(), **dict.fromkeys(DAILY, pa.int64()))
     primary_key = ("item_id",)
+    required = primary_key  # a series may lag behind the others
     measures = ("play", "like")
     ready_at = time(10)
     revised_for_days = 30

@@ -40,6 +40,7 @@ class UserBehavior(Stream):
         avg_reply_time=pa.float64(),
     )
     primary_key = ("userid",)
+    required = primary_key  # a counter may be missing: it is null then
     measures = ("rows", "message_cnt", "new_contact_cnt")
     ready_at = time(6)
     revised_for_days = 5

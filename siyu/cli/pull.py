@@ -32,6 +32,12 @@ def _choice(command):
 @_choice
 @click.option("--from", "first", help="First business day; default: what is due.")
 @click.option("--to", "last", help="Last business day.")
+@click.option(
+    "--replay-quarantine",
+    "quarantined",
+    metavar="PATH",
+    help="Read the raw pages of a failed pull again, once its stream is adapted.",
+)
 @json_option
 @reports_errors
 def pull(
@@ -41,6 +47,7 @@ def pull(
     as_of: str | None,
     first: str | None,
     last: str | None,
+    quarantined: str | None,
     as_json: bool,
 ) -> None:
     """Land what is due: days never pulled, days still being revised, new events.
@@ -51,7 +58,16 @@ def pull(
     Example:
       siyu pull --source wecom
       siyu pull --source tencent_ads --account 20001 --from 2026-04-01 --to 2026-04-07
+      siyu pull --replay-quarantine _quarantine/wecom/customer/corp_main-….pages
     """  # noqa: D301 - click wants the backspace character itself
+    if quarantined:
+        if any((source, account, stream, as_of, first, last)):
+            raise UsageError(
+                "A quarantined pull knows what it was",
+                action="give --replay-quarantine alone",
+            )
+        _replay(quarantined, as_json)
+        return
     if (first is None) != (last is None):
         raise UsageError("A window needs both ends", action="give --from and --to, or neither")
     window = (parse_date(first), parse_date(last)) if first and last else None
@@ -60,8 +76,16 @@ def pull(
 
 @click.command()
 @_choice
-@click.option("--from", "first", required=True, help="First business day.")
-@click.option("--to", "last", required=True, help="Last business day.")
+@click.option("--from", "first", help="First business day.")
+@click.option("--to", "last", help="Last business day.")
+@click.option(
+    "--all-history", is_flag=True, help="Every day the sources still keep and never answered for."
+)
+@click.option(
+    "--again",
+    metavar="MOMENT",
+    help="With --all-history: also days whose newest answer is older than this moment.",
+)
 @json_option
 @reports_errors
 def backfill(
@@ -69,20 +93,76 @@ def backfill(
     account: str | None,
     stream: str | None,
     as_of: str | None,
-    first: str,
-    last: str,
+    first: str | None,
+    last: str | None,
+    all_history: bool,
+    again: str | None,
     as_json: bool,
 ) -> None:
     """Pull a window again; the newest pull of a business day replaces it whole for readers.
 
-    Nothing landed is overwritten. Follow it with `siyu build`, `siyu gate fact mart`
-    and `siyu publish`, so that readers see it.
+    Nothing landed is overwritten. With --all-history: everything the sources still keep, newest
+    first, in their largest windows; a run that was cut short goes on where it was. Follow it with
+    `siyu build`, `siyu gate fact mart` and `siyu publish`, so that readers see it.
 
     \b
     Example:
       siyu backfill --source tencent_ads --from 2026-03-02 --to 2026-03-31
+      siyu backfill --all-history
+      siyu backfill --all-history --source wecom --again 2026-04-14T10:30+08:00
     """  # noqa: D301 - click wants the backspace character itself
+    if all_history:
+        if first or last:
+            raise UsageError(
+                "All history has no window", action="give --all-history, or --from and --to"
+            )
+        _all_history(source, account, stream, as_of, again, as_json)
+        return
+    if not (first and last) or again:
+        raise UsageError(
+            "Which days?", action="give --from and --to, or --all-history (with or without --again)"
+        )
     _run(source, account, stream, as_of, (parse_date(first), parse_date(last)), as_json)
+
+
+def _all_history(
+    source: str | None,
+    account: str | None,
+    stream: str | None,
+    as_of: str | None,
+    again: str | None,
+    as_json: bool,
+) -> None:
+    from extractors.core.backfill import backfill_all
+
+    def show(chunk, result) -> None:
+        days = "{} .. {}".format(*chunk.window) if chunk.window else "present state"
+        click.echo(f"[{chunk.number}/{chunk.of}] {days}  ", nl=False)
+        _show(result)
+
+    settings = Settings()
+    began = time.monotonic()
+    results = backfill_all(
+        settings,
+        as_of=now(settings, as_of),
+        source=source,
+        account=account,
+        stream=stream,
+        again_before=now(settings, again) if again else None,
+        on_progress=None if as_json else show,
+    )
+    _report(results, as_json, began)
+
+
+def _replay(path: str, as_json: bool) -> None:
+    from extractors.core.pull import PullResult, replay_quarantine
+
+    began = time.monotonic()
+    commit = replay_quarantine(Settings(), path)
+    result = PullResult(commit.source, commit.account, commit.stream, commit)
+    if not as_json:
+        _show(result)
+    _report([result], as_json, began)
 
 
 def _run(
@@ -106,6 +186,10 @@ def _run(
         window=window,
         on_progress=None if as_json else _show,
     )
+    _report(results, as_json, began)
+
+
+def _report(results: list, as_json: bool, began: float) -> None:
     if as_json:
         emit({"pulled": [_as_json(result) for result in results]})
     failed = [result for result in results if result.error]
