@@ -17,6 +17,7 @@ from extractors.core.clock import PullClock
 from extractors.core.errors import Reaction, Rule
 from extractors.core.oauth import OAuthClient
 from extractors.core.ratelimit import Rate, RateLimiter
+from extractors.core.tape import Tape
 from extractors.core.tokens import TokenCache
 from extractors.core.vendor import minted
 from siyu.accounts import Account
@@ -109,6 +110,7 @@ def client(folder, url, *, after=timedelta(), granted="granted", kind=Client):
         tokens=TokenCache(Path(folder) / "tokens"),
         clock=clock,
         limiter=RateLimiter(Path(folder) / "limits", clock.wall, lambda _: None),
+        tape=Tape(),
         where="oceanengine/30001 project_report",
     )
     grants._OPEN.clear()  # as another process would see it

@@ -124,6 +124,8 @@ def test_server_codes_are_asked_again_others_get_one_new_token(kuaishou, run, cl
 
 
 def test_a_token_that_died_early_is_replaced_and_a_refusal_that_stays_is_an_error(platform, run):
+    # detail and totals are asked for side by side: whoever is second may never see the old token
+    platform.assert_all_requests_are_fired = False
     for spent, token, newer in (("r3fresh", "old", "r-2"), ("r-2", "new", "r-3")):
         platform.post(
             f"{API}/oauth2/authorize/refresh_token",
