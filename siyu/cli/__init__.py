@@ -33,6 +33,7 @@ COMMANDS = {
     "repair": "siyu.cli.incidents",
     "status": "siyu.cli.status",
     "sources": "siyu.cli.sources",
+    "nowcast": "siyu.cli.nowcast",
     "replay": "siyu.cli.replay",
     "demo": "siyu.cli.demo",
 }
