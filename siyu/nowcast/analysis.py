@@ -235,6 +235,9 @@ def _rows(analysis: Analysis, settings: Settings) -> pd.DataFrame:
         columns["completeness_low"][mask] = spread[0][row, delay[row, column]]
         columns["completeness_high"][mask] = spread[1][row, delay[row, column]]
     columns["nowcast"] = at(made.estimate)
+    # the interval of a count is whole, its estimate is not
+    columns["nowcast_low"] = np.fmin(columns["nowcast_low"], columns["nowcast"])
+    columns["nowcast_high"] = np.fmax(columns["nowcast_high"], columns["nowcast"])
     if settings.is_textbook:
         _textbook(triangle, columns)
     if settings.is_textbook or not settings.suppress:

@@ -114,7 +114,7 @@ def read_triangle(path: Path | str, as_of: date | None = None) -> ReadTriangle:
     newest = int((frame["reference_date"] + frame["delay"]).max())
     end = period.number(as_of) if as_of else newest
     last = int(frame["reference_date"].clip(upper=end).max())
-    arrivals, keys = from_increments(frame, _EPOCH + timedelta(end))
+    arrivals, keys = from_increments(frame, end)
     if arrivals.empty:
         raise UsageError(
             f"The triangle has no report up to {as_of}", where=str(path), action="ask a later date"

@@ -136,20 +136,27 @@ def learnt_final_delay(frame: pd.DataFrame, keys: Sequence[str], as_of: int, lon
     return 0
 
 
-def from_increments(frame: pd.DataFrame, as_of: date) -> tuple[pd.DataFrame, list[str]]:
+def from_increments(frame: pd.DataFrame, as_of: int) -> tuple[pd.DataFrame, list[str]]:
     """An arrival history from a reporting triangle, and its key columns.
 
     Args:
-        frame: reference_date, delay, count (new reports at that delay; negative where some were
-            withdrawn) and any other columns, which name series.
-        as_of: later reports are dropped before anything is learnt from them.
+        frame: reference_date (numbered), delay, count (new reports at that delay; negative where
+            some were withdrawn) and any other columns, which name series.
+        as_of: the number of the day; later reports are dropped before anything is learnt.
     """
     keys = [c for c in frame if c not in ("reference_date", "delay", "count")]
-    known = frame[frame["reference_date"] + frame["delay"] <= _number(as_of)]
+    known = frame[frame["reference_date"] + frame["delay"] <= as_of]
     if not keys:
         known, keys = known.assign(series="all"), ["series"]
-    new = known.groupby([*keys, "reference_date", "delay"], sort=True, as_index=False)["count"]
-    new = new.sum()
+    new = known[[*keys, "reference_date", "delay", "count"]]
+    if new.empty:
+        return new.assign(event_date=[], delay_days=[], value=[]), keys
+    # every reference date is there, with nothing where nothing was reported
+    first, last = known["reference_date"].min(), frame["reference_date"].clip(upper=as_of).max()
+    dates = pd.DataFrame({"reference_date": np.arange(first, last + 1), "delay": 0, "count": 0})
+    dates = new[keys].drop_duplicates().merge(dates, how="cross")
+    new = pd.concat([new, dates]).groupby([*keys, "reference_date", "delay"], sort=True)["count"]
+    new = new.sum().reset_index()
     new["value"] = new.groupby([*keys, "reference_date"])["count"].cumsum()
     return new.rename(columns={"reference_date": "event_date", "delay": "delay_days"}), keys
 
@@ -171,6 +178,7 @@ def _triangle(
     pulled, started = _pulls(names, number, day, delay, days)
     if is_complete:
         pulled, started = np.ones_like(pulled), np.zeros_like(started)
+        started[:, day.max() + 1 :] = days  # no row speaks of these days: they are not there
     known = _carried(known, pulled, started, value > 0, number, day)
     newest, newest_delay = _newest(known, number, day, delay, value)
     return Triangle(names, date.fromordinal(_EPOCH + first), known, newest, newest_delay)

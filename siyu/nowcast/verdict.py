@@ -77,7 +77,13 @@ def judge(known: np.ndarray | None, made: Estimates, settings: Settings) -> Verd
     reason = np.full(tests.shape, SHOWN, dtype=np.int8)
     reason[~beats_last_week] = NOT_BETTER_THAN_LAST_WEEK
     reason[~beats_raw] = NOT_BETTER_THAN_RAW
-    reason[_nearly_complete(made, usable, settings)] = NEARLY_COMPLETE
+    is_near = (
+        # a ratio of two half-known numbers may be as high as the final one, or higher
+        made.completeness >= settings.nearly_complete
+        if known is None
+        else _nearly_complete(made, usable, settings)
+    )
+    reason[np.maximum.accumulate(is_near, axis=2)] = NEARLY_COMPLETE
     reason[(tests < settings.minimum_tests) | ~np.isfinite(made.estimate)] = NO_HISTORY
     reason[np.isnan(made.value)] = NOT_OBSERVED
     reason[:, :, -1] = np.where(np.isnan(made.value[:, :, -1]), NOT_OBSERVED, FINAL)
@@ -166,18 +172,18 @@ def _beats(
 
 
 def _nearly_complete(made: Estimates, usable: np.ndarray, settings: Settings) -> np.ndarray:
-    """Whether closed days were nearly complete at this delay, or already at an earlier one.
+    """Whether closed days were nearly complete at this delay.
 
     By all the tests or by the newest few: a source that has become quicker is believed at once.
     """
     is_near = np.zeros(usable.shape, dtype=bool)
-    for window in (settings.tests, settings.minimum_tests):
+    for window in (usable.shape[1], settings.minimum_tests):
         known, final = (
             closed_sums(np.where(usable, values, 0.0), window)
             for values in (made.value, made.final)
         )
         is_near |= safe_ratio(known, final) >= settings.nearly_complete
-    return np.maximum.accumulate(is_near, axis=2)
+    return is_near
 
 
 def _is_whole(known: np.ndarray) -> np.ndarray:
