@@ -245,8 +245,8 @@ def _adapted(
     told = np.isfinite(scores) & (count >= settings.minimum_tests)
     now = np.full((series, delays), target)
     for origin in range(days):
-        outcome = np.clip(origin - lag, 0, None)
-        heard = told[:, outcome, delay] & (origin >= lag) & (lag > 0)
+        outcome = np.clip(origin - lag, 0, None)  # nothing was told of the first day
+        heard = told[:, outcome, delay] & (lag > 0)
         moved = np.clip(now + step * (target - missed[:, outcome, delay]), WIDEST, NARROWEST)
         now = np.where(heard, moved, now)
         level[:, origin] = now

@@ -33,6 +33,16 @@ def test_a_count_of_zero_is_filled_up_from_the_same_weekday(steady):
     assert made.estimate[0, -1, 0] == pytest.approx((1 - CURVE[0]) * steady[0, -8, -1])
 
 
+def test_a_count_of_zero_is_filled_up_even_where_ratios_carry_well(counts):
+    known = counts[:1].copy()
+    known[0, -1, 0] = 0.0
+
+    made = estimate_all(until(known), None, Settings(prior_weights=(1.0,)))
+
+    to_come = 1 - made.completeness[0, -1, 0]
+    assert made.estimate[0, -1, 0] == pytest.approx(to_come * known[0, -8, 4])
+
+
 def test_without_shrinkage_a_count_of_zero_stays_zero(steady):
     steady[0, -1, 0] = 0.0
 

@@ -67,7 +67,7 @@ def test_days_after_the_last_reference_date_are_not_there(file):
     rows = read.dated(nowcast(read.arrivals, read.as_of, keys=read.keys, is_complete=True))
 
     assert rows["reference_date"].tolist() == [date(2026, 3, n) for n in (2, 3, 4)]
-    assert rows["reason"].tolist() == ["final"] * 3
+    assert rows["reason"].tolist() == ["final", "no_history", "no_history"]
 
 
 def test_other_columns_name_series(file):

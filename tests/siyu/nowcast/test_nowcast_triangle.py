@@ -73,6 +73,15 @@ def test_days_before_a_channel_began_are_unknown():
     assert triangle.known[1, 3, 0] == 2
 
 
+def test_in_a_complete_history_no_row_means_nothing_new_until_its_last_day():
+    frame = arrivals(("a", 0, 0, 5), ("a", 2, 0, 4), ("a", 2, 1, 6))
+
+    triangle = one(frame, 5, final_delay=2, is_complete=True)
+
+    assert triangle.known[0, :3].tolist() == [[5, 5, 5], [0, 0, 0], [4, 6, 6]]
+    assert np.isnan(triangle.known[0, 3:]).all()
+
+
 def test_rows_observed_after_the_day_are_not_looked_at():
     frame = arrivals(("a", 0, 0, 5), ("a", 0, 1, 7), ("a", 1, 0, 3))
 

@@ -61,15 +61,34 @@ def test_it_is_not_shown_where_last_week_was_closer():
     assert verdict.reason[0, -1, 0] == NOT_BETTER_THAN_LAST_WEEK
 
 
+def test_a_gain_of_a_few_percent_does_not_show_it():
+    barely, clearly = np.full(60, 38.0), np.full(60, 30.0)  # the known number misses by 40
+
+    reasons = [
+        judge(None, invented(errors, last_week=0.0), Settings()).reason[0, -1, 0]
+        for errors in (barely, clearly)
+    ]
+
+    assert reasons == [NOT_BETTER_THAN_RAW, SHOWN]
+
+
 def test_one_lucky_day_does_not_show_it():
-    """The mean gain is positive, but a single day of sixty carries it."""
+    """The mean gain is big, but a single day of sixty carries it."""
     errors = np.full(60, 41.0)
-    errors[-20] = 0.0
+    errors[-9] = 0.0
     made = invented(errors)
-    made.value[0, -20, 0] = -5000.0
+    made.value[0, -9, 0] = -5000.0
 
-    verdict = judge(None, made, Settings())
+    assert judge(None, made, Settings()).reason[0, -1, 0] == NOT_BETTER_THAN_RAW
+    assert judge(None, made, Settings(sureness=0)).reason[0, -1, 0] != NOT_BETTER_THAN_RAW
 
+
+def test_what_was_good_for_months_is_hidden_after_two_bad_weeks():
+    errors = np.concatenate([np.zeros(60), np.full(20, 45.0)])
+
+    verdict = judge(None, invented(errors, last_week=0.0), Settings())
+
+    assert verdict.reason[0, 60, 0] == SHOWN
     assert verdict.reason[0, -1, 0] == NOT_BETTER_THAN_RAW
 
 
@@ -151,6 +170,23 @@ def test_counts_that_never_shrank_end_no_lower_than_they_are(counts):
     low, _ = intervals(verdict, 149, Settings())
 
     assert (low[:, :4] >= until(counts)[:, -1:-5:-1, :4].diagonal(axis1=1, axis2=2)).all()
+
+
+def test_the_low_end_is_never_below_a_number_that_only_grows():
+    errors = np.full(60, -50.0)
+    errors[-1] = (
+        30.0  # today's estimate is 70, and 60 are known; estimates used to be 50 % too high
+    )
+    made = invented(errors)
+    grows, shrinks = np.array([[60.0, 100.0]] * 60), np.array([[120.0, 100.0]] * 60)
+
+    lows = [
+        intervals(judge(known[None], made, Settings()), 59, Settings())[0][0, 0]
+        for known in (grows, shrinks)
+    ]
+
+    assert lows[0] == 60
+    assert lows[1] < 50
 
 
 def test_values_that_shrink_may_end_below_what_is_known():
