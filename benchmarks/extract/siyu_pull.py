@@ -15,6 +15,8 @@ from server import FIRST_DAY, LAST_DAY
 from extractors.core.pull import pull
 from extractors.core.ratelimit import Rate
 from extractors.registry import get_stream
+from extractors.tencent_ads.client import TencentAdsClient
+from extractors.wecom.client import WecomClient
 from siyu.accounts import Account
 from siyu.settings import Settings
 
@@ -25,9 +27,6 @@ AS_OF = datetime.fromisoformat("2026-04-14T10:30:00+08:00")
 def main(address: str, rows: str, what: str, folder: str) -> int:
     os.environ["SIYU_HOME"] = str(Path(folder, "home"))
     os.environ["SIYU_PSEUDONYM_KEY"] = "of the benchmark"
-    from extractors.tencent_ads.client import TencentAdsClient
-    from extractors.wecom.client import WecomClient
-
     TencentAdsClient.rates = WecomClient.rates = UNLIMITED
     base = f"{address}/{rows}"
     secrets = {"secret": "s", "client_secret": "s", "refresh_token": "r"}

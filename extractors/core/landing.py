@@ -19,7 +19,7 @@ from extractors.core.stream import DAY, TECHNICAL_COLUMNS, Stream
 
 ROWS_PER_GROUP = 250_000
 # a large day's rows are hashed in pieces of this size, however it was cut into parts
-ROWS_PER_HASH = 65_536
+ROWS_PER_HASH = 16_384
 # below it, dictionaries and statistics cost more time and space than they save
 SMALL_ROWS = 1000
 
@@ -88,10 +88,10 @@ class Landing:
             return pa.concat_tables([self._table, *self._runs.parts(day)])
         return self._table.slice(*self._bounds.get(day, (0, 0)))
 
-    def parts(self, day: date) -> Iterator[pa.Table]:
+    def parts(self, day: date, *, is_sorted: bool = True) -> Iterator[pa.Table]:
         """The collected rows of a date, in parts that fit into memory."""
         if self._runs is not None:
-            yield from self._runs.parts(day)
+            yield from self._runs.parts(day, is_sorted=is_sorted)
         else:
             yield self.day(day)
 
@@ -102,7 +102,7 @@ class Landing:
         return sum(
             part.num_rows - part.group_by(keys).aggregate([]).num_rows
             for day in days
-            for part in self.parts(day)
+            for part in self.parts(day, is_sorted=False)
         )
 
     def drop(self, days: Iterable[date]) -> None:
@@ -121,6 +121,7 @@ class Landing:
         self._runs.add(pa.concat_tables([self._table, *self._parts]))
         self._table, self._bounds = self._table.slice(0, 0), {}
         self._parts, self._bytes = [], 0
+        pa.default_memory_pool().release_unused()
 
     def write(self, on_part: Callable[[pa.Table], None] | None = None) -> list[LandedFile]:
         """Write every date's file.
@@ -168,6 +169,9 @@ class Landing:
                     )
                     writer.write_table(landed, row_group_size=ROWS_PER_GROUP)
                     rows += part.num_rows
+                    del landed, part
+                    # what the allocator keeps for later counts as ours
+                    pa.default_memory_pool().release_unused()
             finally:
                 if writer:
                     writer.close()
@@ -219,6 +223,9 @@ class _Digest:
     def _take(self, rows: int) -> None:
         waiting = pa.concat_tables(self._waiting)
         [batch] = waiting.slice(0, rows).combine_chunks().to_batches()
+        empty = [name for name in batch.schema.names if batch[name].null_count == rows]
+        self._digest.update(repr(empty).encode())
+        batch = batch.drop_columns(empty)
         if any(column.null_count for column in batch.columns):
             # a slice's last byte of null marks holds its neighbours' too: a copy's does not
             batch = batch.take(pa.array(np.arange(rows)))

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from operator import itemgetter
 
 import orjson
 import pyarrow as pa
@@ -37,6 +38,7 @@ class Parsed:
     unreadable: dict[str, int] = field(default_factory=dict)  # column -> values
     without_key: int = 0  # rows left out because their key is missing
     fields: set[str] = field(default_factory=set)  # that some row had
+    always: frozenset[str] = frozenset()  # fields that every row had
     values: dict[str, int] = field(default_factory=dict)  # column -> values, where some failed
 
 
@@ -48,7 +50,10 @@ def to_table(
     extras = _extras(stream, rows, parsed)
     arrays = []
     for column in stream.schema:
-        values = [row.get(column.name) for row in rows]
+        if column.name in parsed.always:
+            values = list(map(itemgetter(column.name), rows))
+        else:
+            values = [row.get(column.name) for row in rows]
         treatment = stream.personal_columns.get(column.name)
         if treatment in (Personal.PSEUDONYM, Personal.HASH_ONLY):
             values = privacy.pseudonyms(values, treatment)
@@ -160,10 +165,17 @@ def _array(values: list, column: pa.Field, extras: list[dict | None], parsed: Pa
             return pa.array(values, kind)
     except _FAILURES:
         pass  # something is spelt otherwise
-    if pa.types.is_string(kind) and isinstance(values[0], int):
+    if pa.types.is_string(kind) and isinstance(values[0], list | dict):
+        dumps = orjson.dumps
+        with contextlib.suppress(*_FAILURES):
+            # straight to what `text` would come to for each
+            return pa.array(
+                [text(v) if v is None or isinstance(v, str) else dumps(v) for v in values], kind
+            )
+    elif pa.types.is_string(kind) and isinstance(values[0], int):
         with contextlib.suppress(*_FAILURES):
             # ids that came as numbers, all of them: every digit is kept
-            if not any(isinstance(value, bool) for value in values):
+            if bool not in set(map(type, values)):
                 return pa.array(values, pa.int64()).cast(kind)
     read: Callable = _READERS[kind.id]
     result = []
@@ -199,15 +211,13 @@ _READERS: dict[int, Callable] = {
 def _extras(stream: Stream, rows: list[dict], parsed: Parsed) -> list[dict | None]:
     known = frozenset(stream.schema.names) | stream.known_fields | stream.personal_columns.keys()
     extras: list[dict | None] = [None] * len(rows)
-    usual: set[tuple] = set()  # rows mostly come in one shape, their keys in one order
+    shapes = set(map(tuple, rows))  # rows mostly come in one shape, their keys in one order
+    parsed.fields.update(*shapes)
+    parsed.always = frozenset.intersection(*map(frozenset, shapes)) if shapes else frozenset()
+    if parsed.fields <= known:
+        return extras
     for position, row in enumerate(rows):
-        shape = tuple(row)
-        if shape in usual:
-            continue
-        parsed.fields.update(shape)
-        if row.keys() <= known:
-            usual.add(shape)
-        else:
+        if not row.keys() <= known:
             unknown = {key: row[key] for key in row.keys() - known}
             extras[position] = redact(unknown)
             parsed.unknown_fields.update(unknown)

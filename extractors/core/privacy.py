@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import orjson
+
 from extractors.core.stream import Personal
 
 PSEUDONYM_LENGTH = 32
 BLOCK = 64  # of SHA-256
 # ids that wait for the vault; more are written while the pull goes on
-MOST_WAITING = 100_000
+MOST_WAITING = 25_000
 # keys of unknown fields whose values may be personal: the field's name is kept, its value is not
 _PERSONAL_KEY = re.compile(
     r"name|nick|avatar|head_?img|remark|descri|mobile|phone|tel_|tel$|addr|mail|openid|unionid|"
@@ -74,9 +76,10 @@ class Privacy:
         if not self._new and not self._is_waiting:
             return 0
         with self._opened() as connection, connection:
-            # in the order of the table's own tree
-            added = connection.executemany(
-                "insert or ignore into ids values (?, ?)", sorted(self._new.items())
+            # one statement over JSON takes a third of `executemany`; in the order of the tree
+            added = connection.execute(
+                "insert or ignore into ids select key, value from json_each(?) order by key",
+                (orjson.dumps(self._new).decode(),),
             ).rowcount
             # also what a killed pull left there
             if connection.execute("select 1 from sqlite_master where name = 'waiting'").fetchone():
@@ -100,7 +103,10 @@ class Privacy:
                 "create table if not exists waiting "
                 "(pseudonym text not null, clear_id text not null)"
             )
-            connection.executemany("insert into waiting values (?, ?)", self._new.items())
+            connection.execute(
+                "insert into waiting select key, value from json_each(?)",
+                (orjson.dumps(self._new).decode(),),
+            )
         self._remember()
         self._is_waiting = True
 
@@ -146,7 +152,7 @@ def redact_text(text: str, fields: tuple[str, ...]) -> str:
 
 _KNOWN: dict[tuple, set[str]] = {}
 _KNOWN_LOCK = threading.Lock()
-_KNOWN_LIMIT = 200_000
+_KNOWN_LIMIT = 100_000
 
 
 def _known(vault: Path) -> set[str]:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from extractors.core.stream import DAY
 
 # what may wait in memory before it becomes a run
-BYTES_IN_MEMORY = 32 * 2**20
+BYTES_IN_MEMORY = 16 * 2**20
 BATCH_ROWS = 8192
 
 
@@ -54,14 +54,21 @@ class Runs:
             for day in days & run.bounds.keys():
                 del run.bounds[day]
 
-    def parts(self, day: date) -> Iterator[pa.Table]:
-        """A date's rows, sorted, in parts that fit into memory."""
+    def parts(self, day: date, *, is_sorted: bool = True) -> Iterator[pa.Table]:
+        """A date's rows in parts that fit into memory, one after the other by key.
+
+        Args:
+            day: the date.
+            is_sorted: sort each part too; equal keys are in one part anyway.
+        """
         cuts = self._cuts(day)
         for low, high in zip([None, *cuts], [*cuts, None], strict=True):
-            found = [run.between(day, low, high) for run in self._runs if day in run.bounds]
-            part = pa.concat_tables(found)
+            part = pa.concat_tables(
+                run.between(day, low, high) for run in self._runs if day in run.bounds
+            )
             if part.num_rows:
-                yield sorted_by_key(part, self.key)
+                part = sorted_by_key(part, self.key) if is_sorted else part
+                yield part
 
     def close(self) -> None:
         """Take the files away."""

@@ -24,7 +24,7 @@ from siyu.errors import SiyuError, UsageError
 if TYPE_CHECKING:
     from extractors.core.storage import Storage
 
-IN_MEMORY = 4 * 2**20
+IN_MEMORY = 1 * 2**20
 SUFFIX = ".pages"
 _FRAME = struct.Struct("<II")  # length of the compressed page, and of the page
 _BLOCK = struct.Struct("<I")

@@ -1,5 +1,6 @@
 """WeCom: address, token, envelope, error codes (its documents 91039, 90313 and 90312)."""
 
+from array import array
 from collections.abc import Callable, Hashable, Iterator
 
 from extractors.core.context import PullContext
@@ -169,8 +170,9 @@ class WecomClient(TokenClient):
             field: the answer's list.
             key: what makes an element the same as one before.
         """
-        seen: set[int] = set()
+        given = array("q")  # of a corporation's every customer: 8 bytes each, not 60
         for attempt in range(RESTARTS + 1):
+            seen = set(given) if attempt else set()
             try:
                 for answer in Cursor().pages(lambda page: self.post(path, {**body, **page})):
                     elements = answer.get(field) or []
@@ -181,7 +183,7 @@ class WecomClient(TokenClient):
                             for element, known in zip(elements, keys, strict=True)
                             if known not in seen
                         ]
-                    seen.update(keys)
+                    given.extend(keys)
                     yield elements
             except ApiError as error:
                 if error.code != INVALID_CURSOR or attempt == RESTARTS:

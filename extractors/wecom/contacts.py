@@ -17,7 +17,7 @@ CUSTOMERS_PER_PAGE = 100
 # this endpoint is the one that most often refuses simultaneous calls (45033)
 LANES = 4
 # few enough that four lanes of them take no memory to speak of
-ROWS_PER_TABLE = 2_000
+ROWS_PER_TABLE = 1_000
 CUSTOMER_STARTED = "customer"
 
 
