@@ -17,13 +17,13 @@ CONTROL_TOLERANCE = 0.001  # the two totals are asked for one after the other; f
 # measure of a row -> families it decides; a pull passes or fails each of them
 FAMILY_CHECKS = {
     "arrival": ("has_content", "rows_match_files", "reaches_control_total"),
-    "duplication": ("key_is_unique", "few_events_repeat", "within_control_total"),
+    "duplication": ("key_is_unique", "few_rows_repeat", "within_control_total"),
     "schema": ("is_known", "is_readable"),
 }
 FIGURES = {
     "rows_match_files": "missing_rows",
     "key_is_unique": "duplicate_rows",
-    "few_events_repeat": "event_duplicates_share",
+    "few_rows_repeat": "repeated_share",
     "is_known": "unknown_fields",
     "reaches_control_total": "short_of_control_totals",
     "is_readable": "rejected_share",
@@ -37,7 +37,7 @@ TEXTS = {
     ),
     "rows_match_files": ("提交记录的行数与文件不符", "rows of the commit and of its files differ"),
     "key_is_unique": ("主键重复", "rows repeat the primary key"),
-    "few_events_repeat": ("重复事件比例过高", "too many events came twice"),
+    "few_rows_repeat": ("重复行比例过高，已去重", "too many rows came twice; each is kept once"),
     "reaches_control_total": (
         "明细合计低于平台总数",
         "detail adds up to less than the platform's total",
@@ -70,7 +70,7 @@ def commits_frame(manifest: "Manifest", commits: "Iterable[Commit]") -> "pd.Data
             "has_content",
             "missing_rows",
             "duplicate_rows",
-            "event_duplicates_share",
+            "repeated_share",
             "short_of_control_totals",
             "over_control_totals",
             "unknown_fields",
@@ -148,7 +148,8 @@ def _row(
         "has_content": not is_hollow(commit, earlier),
         "missing_rows": abs(commit.rows - sum(file.rows for file in commit.files)),
         "duplicate_rows": 0 if is_event else duplicates,
-        "event_duplicates_share": duplicates / commit.rows if is_event and commit.rows else 0.0,
+        "repeated_share": ((duplicates if is_event else 0) + commit.duplicate_rows)
+        / max(1, commit.rows + commit.duplicate_rows),
         "short_of_control_totals": short,
         "over_control_totals": over,
         "unknown_fields": len(commit.unknown_fields),

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import great_expectations as gx
 
 # an event may be delivered twice (a drop is resent); readers keep one, so a few are normal
-EVENT_DUPLICATES_SHARE = 0.05
+REPEATED_SHARE = 0.05
 # a line that cannot be read is kept in quarantine; more than this share is a changed format
 REJECTED_SHARE = 0.01
 
@@ -26,9 +26,9 @@ def commits() -> "gx.ExpectationSuite":
             at_most("missing_rows", 0, check="rows_match_files", cause=PARTIAL, severity=BLOCK),
             at_most("duplicate_rows", 0, check="key_is_unique", cause=DUPLICATED, severity=BLOCK),
             at_most(
-                "event_duplicates_share",
-                EVENT_DUPLICATES_SHARE,
-                check="few_events_repeat",
+                "repeated_share",
+                REPEATED_SHARE,
+                check="few_rows_repeat",
                 cause=DUPLICATED,
                 severity=WARN,
             ),

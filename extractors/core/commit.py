@@ -53,7 +53,7 @@ def commit_of(context: PullContext, run_id: str, files: list, sums: Sums) -> Com
         warnings=tuple(context.warnings),
         is_backfill=context.is_explicit,
         input_stamps=tuple(context.input_stamps),
-        duplicate_rows=context.duplicate_rows,
+        duplicate_rows=context.duplicate_rows + context.landing.copies,
     )
 
 

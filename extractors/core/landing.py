@@ -41,6 +41,7 @@ class Landing:
         self._parts: list[pa.Table] = []
         self._bytes = 0
         self._bounds: dict[date, tuple[int, int]] = {}
+        self.copies = 0  # rows equal to another one in every value, left out
         self._runs: Runs | None = None
         self._written: list[str] = []
         self._lock = threading.Lock()
@@ -72,15 +73,12 @@ class Landing:
                 return self._runs.days()
             if self._parts:
                 table = pa.concat_tables([self._table, *self._parts])
-                self._table = spill.sorted_by_key(table, self.stream.primary_key)
+                found = spill.sorted_by_key(table, self.stream.primary_key)
+                self._table = spill.without_copies(found, self.stream.primary_key)
+                self.copies += found.num_rows - self._table.num_rows
                 self._parts = []
                 self._bounds = spill.bounds_of(self._table[DAY])
             return list(self._bounds)
-
-    def rows_of(self, day: date) -> int:
-        """How many rows a date has."""
-        self.collect()
-        return self._runs.rows_of(day) if self._runs else self._bounds.get(day, (0, 0))[1]
 
     def day(self, day: date) -> pa.Table:
         """The collected rows of a date."""
@@ -176,6 +174,7 @@ class Landing:
                 if writer:
                     writer.close()
             size = temporary.stat().st_size
+        self.copies += self._runs.rows_of(day) - rows
         return LandedFile(path, day, rows, size, digest.hexdigest())
 
     def _landed(self, table: pa.Table) -> pa.Table:

@@ -45,7 +45,7 @@ class Runs:
         return sorted({day for run in self._runs for day in run.bounds})
 
     def rows_of(self, day: date) -> int:
-        """How many rows a date has."""
+        """How many rows a date was given, copies included."""
         return sum(run.bounds.get(day, (0, 0))[1] for run in self._runs)
 
     def drop(self, days: set[date]) -> None:
@@ -63,11 +63,11 @@ class Runs:
         """
         cuts = self._cuts(day)
         for low, high in zip([None, *cuts], [*cuts, None], strict=True):
-            part = pa.concat_tables(
-                run.between(day, low, high) for run in self._runs if day in run.bounds
-            )
-            if part.num_rows:
-                part = sorted_by_key(part, self.key) if is_sorted else part
+            found = [run.between(day, low, high) for run in self._runs if day in run.bounds]
+            part = pa.concat_tables(found) if found else None
+            if part and is_sorted:
+                yield without_copies(sorted_by_key(part, self.key), self.key)
+            elif part:
                 yield part
 
     def close(self) -> None:
@@ -140,6 +140,42 @@ def _count_below(values: pa.Array, limit: object) -> int:
 def sorted_by_key(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
     """Rows by date and key, in one piece."""
     return table.sort_by([(name, "ascending") for name in (DAY, *key)]).combine_chunks()
+
+
+def without_copies(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
+    """Sorted rows, each once: a page that a source sends twice says nothing new.
+
+    Rows that share their key and differ elsewhere are all kept: which of them is right is not ours
+    to guess, and the landing gate names them.
+    """
+    if table.num_rows < 2:
+        return table
+    same = _same_as_before(table, (DAY, *key))
+    if not pc.any(same).as_py():
+        return table
+    # only rows that share a key are worth comparing whole; copies of one need not be neighbours
+    shared = pc.or_(
+        pa.concat_arrays([pa.array([False]), same]), pa.concat_arrays([same, pa.array([False])])
+    )
+    position = pa.array(np.arange(table.num_rows))
+    suspects = table.append_column("_position", position).filter(shared)
+    first = suspects.group_by(table.column_names, use_threads=False).aggregate(
+        [("_position", "min")]
+    )
+    kept = pc.or_(pc.invert(shared), pc.is_in(position, first["_position_min"].combine_chunks()))
+    return table.filter(kept).combine_chunks()
+
+
+def _same_as_before(table: pa.Table, columns: tuple[str, ...]) -> pa.Array:
+    """For each row but the first, whether it has the values of the one before (null is null)."""
+    same = pa.array(np.ones(table.num_rows - 1, dtype=bool))
+    for name in columns:
+        values = table[name].combine_chunks()
+        later, earlier = values.slice(1), values.slice(0, len(values) - 1)
+        equal = pc.fill_null(pc.equal(later, earlier), fill_value=False)
+        both_null = pc.and_(pc.is_null(later), pc.is_null(earlier))
+        same = pc.and_(same, pc.or_(equal, both_null))
+    return same
 
 
 def bounds_of(days: pa.ChunkedArray) -> dict[date, tuple[int, int]]:

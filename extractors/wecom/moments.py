@@ -250,8 +250,9 @@ class MomentComment(_PerPublisher):
 
     Source: externalcontact/get_moment_comments, document 93333.
     Grain:  one row per moment_id, userid (the member who published it), interaction (comment or
-            like), actor, moment of acting and number among the same, under the business day of
-            the moment's creation. actor_id is a pseudonym (actor_type customer) or a userid.
+            like), actor and second of acting, under the business day of the moment's creation.
+            The API gives no id of an act: one actor's twice in a second is a row given twice.
+            actor_id is a pseudonym (actor_type customer) or a userid.
     Units:  create_time a UTC timestamp; the text of a comment is not given.
     Late:   read again for 7 days (inferred): every day for 3, and a last time.
     Raises: ApiError 48002, 60020.
@@ -273,9 +274,8 @@ class MomentComment(_PerPublisher):
         actor_type=pa.string(),
         actor_id=pa.string(),
         create_time=UTC_TIMESTAMP,
-        number=pa.int64(),
     )
-    primary_key = ("moment_id", "userid", "interaction", "actor_id", "create_time", "number")
+    primary_key = ("moment_id", "userid", "interaction", "actor_id", "create_time")
     personal_columns: ClassVar = {"external_userid": Personal.PSEUDONYM}
 
     def _ask(self, pull: "PullContext", day: "date", moment_id: str, userid: str) -> list[dict]:
@@ -293,18 +293,14 @@ class MomentComment(_PerPublisher):
 
     def _rows(self, pull: "PullContext", found: list[dict]) -> list[dict]:
         pseudonyms = hidden(pull, [row.get("external_userid") for row in found])
-        seen: dict[tuple, int] = {}
         rows = []
         for row, pseudonym in zip(found, pseudonyms, strict=True):
             actor = pseudonym or stripped(row.get("userid"))
-            same = (row["interaction"], actor, row.get("create_time"))
-            seen[same] = seen.get(same, 0) + 1
             rows.append(
                 {
                     **row,
                     "actor_type": "customer" if pseudonym else "staff",
                     "actor_id": actor,
-                    "number": seen[same],
                 }
             )
         return rows

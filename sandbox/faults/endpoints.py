@@ -80,6 +80,36 @@ NESTED = {"/datacube/getarticletotaldetail": "detail_list"}
 _AUTH = ("token", "oauth", "authori")
 
 
+# paging, and what differs from call to call without changing what is asked
+_NOT_THE_QUESTION = frozenset(
+    {
+        "cursor",
+        "next_cursor",
+        "next_key",
+        "last_buffer",
+        "page",
+        "page_num",
+        "page_no",
+        "pageNum",
+        "page_size",
+        "pageSize",
+        "page_index",
+        "limit",
+        "offset",
+        "count",
+        "start_row",
+        "rowCount",
+        "startRow",
+        "size",
+        "access_token",
+        "timestamp",
+        "nonce",
+        "header",
+        "request_id",
+    }
+)
+
+
 @dataclass(frozen=True)
 class Call:
     """One request, as far as faults look at it."""
@@ -102,6 +132,13 @@ class Call:
     def is_authorisation(self) -> bool:
         """Tokens and codes, not data."""
         return any(word in self.path.lower() for word in _AUTH)
+
+    @property
+    def question(self) -> bytes:
+        """What is asked for, whichever page of it: pages of one list share it."""
+        asked = {**self.query, **self.form}
+        kept = {key: value for key, value in asked.items() if key not in _NOT_THE_QUESTION}
+        return orjson.dumps([self.path, kept], option=orjson.OPT_SORT_KEYS)
 
     def values(self) -> set[str]:
         """Every plain value of query and body, as text."""

@@ -84,7 +84,7 @@ class Protocol:
     def __init__(self, state: State) -> None:
         """Nothing is remembered yet."""
         self._state = state
-        self._pages: dict[tuple[str, str], list[Any]] = {}
+        self._pages: dict[tuple[bytes, str], list[Any]] = {}
 
     def hit(
         self, call: Call, sources: tuple[str, ...], account: str, stream: str
@@ -158,17 +158,18 @@ class Protocol:
         return answer.with_body(orjson.dumps(document))
 
     def remember(self, call: Call, account: str, answer: Answer) -> None:
-        """Keep a page's rows: a later one may bring them again."""
+        """Keep a page's rows: a later page of the same list may bring them again."""
         document = answer.document
         if isinstance(document, dict) and not is_refusal(document):
             for container, name in row_lists(document)[:1]:
-                self._pages[call.path, account] = container[name]
+                self._pages[call.question, account] = container[name]
 
     def _change_rows(self, kind: str, call: Call, account: str, document: dict) -> None:
-        for container, name in row_lists(document):
+        # an answer's first list is what is paged; others describe it (a group's administrators)
+        for container, name in row_lists(document)[:1]:
             rows = container[name]
             if kind == "duplicate_page":
-                container[name] = [*self._pages.get((call.path, account), rows), *rows]
+                container[name] = [*self._pages.get((call.question, account), rows), *rows]
             elif kind == "reorder_page":
                 container[name] = rows[::-1]
             elif kind == "shrink":

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from vendor_accounts import AS_OF
@@ -100,17 +101,50 @@ def test_days_are_dropped_and_repeats_counted(tmp_path, monkeypatch, memory):
     monkeypatch.setattr(spill, "BYTES_IN_MEMORY", memory)
     landing = Landing(Report(), "20001", AS_OF, "run", Storage(str(tmp_path)))
     made = list(tables(6_000))
-    for table in [*made, made[0]]:
+    dearer = made[0].set_column(
+        made[0].column_names.index("cost"), "cost", pc.add(made[0]["cost"], 1)
+    )
+    for table in [*made, dearer]:
         landing.add(table)
-    repeated = made[0].num_rows
-    assert landing.repeats(DAYS) == repeated
-    first = landing.rows_of(DAYS[0])
+    # rows without a cost are copies; they are left out
+    assert landing.repeats(DAYS) == made[0].num_rows - made[0]["cost"].null_count
+    first = landing.day(DAYS[0]).num_rows
     landing.drop(DAYS[1:])
     assert landing.collect() == DAYS[:1]
-    assert (landing.rows_of(DAYS[0]), landing.rows_of(DAYS[1])) == (first, 0)
+    assert (landing.day(DAYS[0]).num_rows, landing.day(DAYS[1]).num_rows) == (first, 0)
     landing.add(made[1])
-    assert landing.rows_of(DAYS[1]) > 0
+    assert DAYS[1] in landing.collect()
+    assert landing.day(DAYS[1]).num_rows > 0
     landing.close()
+
+
+@pytest.mark.parametrize("memory", [200_000, 10**9])
+def test_a_page_given_twice_lands_once_and_is_counted(tmp_path, monkeypatch, memory):
+    monkeypatch.setattr(spill, "BYTES_IN_MEMORY", memory)
+    landing = Landing(Report(), "20001", AS_OF, "run", Storage(str(tmp_path)))
+    made = list(tables(6_000))
+    for table in [made[0], *made, made[0]]:
+        landing.add(table)
+    files = landing.write()
+    landing.close()
+    assert sum(file.rows for file in files) == sum(table.num_rows for table in made)
+    assert landing.copies == 2 * made[0].num_rows
+    assert landing.repeats([]) == 0
+
+
+def test_nulls_are_equal_and_differing_rows_of_a_key_all_stay():
+    key = ("id", "part")
+    table = pa.table(
+        {
+            DAY: pa.array([DAYS[0]] * 5, pa.date32()),
+            "id": ["a", "a", "a", "b", "b"],
+            "part": pa.array([None, None, None, None, "x"], pa.string()),
+            "value": pa.array([1, None, 1, None, None], pa.int64()),
+        }
+    )
+    kept = spill.without_copies(table, key)
+    assert kept.to_pydict()["value"] == [1, None, None, None]
+    assert kept.to_pydict()["id"] == ["a", "a", "b", "b"]
 
 
 def test_runs_leave_nothing_behind(tmp_path, monkeypatch):

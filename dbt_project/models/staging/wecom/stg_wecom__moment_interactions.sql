@@ -16,7 +16,6 @@ select
     case when actor_type = 'customer' then actor_id end as external_userid,
     create_time as interacted_at,
     {{ business_date('create_time') }} as interacted_date,
-    number as same_second_number,
     -- of the moment, not of the interaction
     event_date as moment_date,
     _pulled_at as pulled_at
