@@ -73,9 +73,7 @@ class Landing:
                 return self._runs.days()
             if self._parts:
                 table = pa.concat_tables([self._table, *self._parts])
-                found = spill.sorted_by_key(table, self.stream.primary_key)
-                self._table = spill.without_copies(found, self.stream.primary_key)
-                self.copies += found.num_rows - self._table.num_rows
+                self._table = spill.sorted_by_key(table, self.stream.primary_key)
                 self._parts = []
                 self._bounds = spill.bounds_of(self._table[DAY])
             return list(self._bounds)
@@ -134,6 +132,9 @@ class Landing:
         days = self.collect()
         if self._runs is not None:
             return [self._write_large(day, on_part) for day in days]
+        table = spill.without_copies(self._table, self.stream.primary_key)
+        if self.copies := self._table.num_rows - table.num_rows:
+            self._table, self._bounds = table, spill.bounds_of(table[DAY])
         if on_part:
             on_part(self._table)
         names = self.stream.schema.names
@@ -157,7 +158,9 @@ class Landing:
         with self.storage.staged(path) as temporary:
             writer = None
             try:
-                for part in self._runs.parts(day):
+                for found in self._runs.parts(day):
+                    part = spill.without_copies(found, self.stream.primary_key)
+                    self.copies += found.num_rows - part.num_rows
                     if on_part:
                         on_part(part)
                     digest.add(part.select([*self.stream.schema.names, "_extra"]))
@@ -174,7 +177,6 @@ class Landing:
                 if writer:
                     writer.close()
             size = temporary.stat().st_size
-        self.copies += self._runs.rows_of(day) - rows
         return LandedFile(path, day, rows, size, digest.hexdigest())
 
     def _landed(self, table: pa.Table) -> pa.Table:

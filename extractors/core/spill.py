@@ -44,10 +44,6 @@ class Runs:
         """Event dates that have rows."""
         return sorted({day for run in self._runs for day in run.bounds})
 
-    def rows_of(self, day: date) -> int:
-        """How many rows a date was given, copies included."""
-        return sum(run.bounds.get(day, (0, 0))[1] for run in self._runs)
-
     def drop(self, days: set[date]) -> None:
         """Forget the rows of these dates."""
         for run in self._runs:
@@ -65,10 +61,8 @@ class Runs:
         for low, high in zip([None, *cuts], [*cuts, None], strict=True):
             found = [run.between(day, low, high) for run in self._runs if day in run.bounds]
             part = pa.concat_tables(found) if found else None
-            if part and is_sorted:
-                yield without_copies(sorted_by_key(part, self.key), self.key)
-            elif part:
-                yield part
+            if part:
+                yield sorted_by_key(part, self.key) if is_sorted else part
 
     def close(self) -> None:
         """Take the files away."""

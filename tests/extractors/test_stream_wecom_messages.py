@@ -248,11 +248,12 @@ def test_a_cursor_that_keeps_dying_is_an_error(wecom, pull_of):
         pull_of(GroupMessageTask, window=ONE_DAY)
 
 
-def test_a_duplicate_that_the_source_itself_sends_is_not_hidden(wecom, pull_of):
+def test_a_duplicate_that_the_source_itself_sends_lands_once_and_is_counted(wecom, pull_of):
     messages(wecom, message())
     tasks(wecom, {"userid": "a", "status": 0}, {"userid": "a", "status": 0})
-    _, rows = pull_of(GroupMessageTask, window=ONE_DAY)
-    assert len(rows[YESTERDAY]) == 2
+    commit, rows = pull_of(GroupMessageTask, window=ONE_DAY)
+    assert len(rows[YESTERDAY]) == 1
+    assert commit.duplicate_rows == 1
 
 
 class Week:
