@@ -133,7 +133,8 @@ class Landing:
         if self._runs is not None:
             return [self._write_large(day, on_part) for day in days]
         table = spill.without_copies(self._table, self.stream.primary_key)
-        if self.copies := self._table.num_rows - table.num_rows:
+        self.copies = self._table.num_rows - table.num_rows
+        if self.copies:
             self._table, self._bounds = table, spill.bounds_of(table[DAY])
         if on_part:
             on_part(self._table)
