@@ -2,8 +2,9 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -32,11 +33,28 @@ class Landing:
     """
 
     def __init__(
-        self, stream: Stream, account: str, pulled_at: datetime, run_id: str, storage: Storage
+        self,
+        stream: Stream,
+        account: str,
+        pulled_at: datetime,
+        run_id: str,
+        storage: Storage,
+        before: Mapping[date, LandedFile] = MappingProxyType({}),
     ) -> None:
-        """Keep what every file of the pull shares."""
+        """Keep what every file of the pull shares.
+
+        Args:
+            stream: whose rows.
+            account: of whom.
+            pulled_at: as of when.
+            run_id: by which pull.
+            storage: the landing.
+            before: the files that readers have of each day now. A day that says the same again
+                needs no second file: the commit names the first.
+        """
         self.stream, self.account, self.storage = stream, account, storage
         self.pulled_at, self.run_id = pulled_at, run_id
+        self._before = before
         self._table = memory_schema(stream).empty_table()
         self._parts: list[pa.Table] = []
         self._bytes = 0
@@ -144,13 +162,15 @@ class Landing:
         files = []
         for day in days:
             bounds = self._bounds[day]
+            digest = content_hash(payload.slice(*bounds))
+            if (same := self._before.get(day)) and same.content_hash == digest:
+                files.append(same)
+                continue
             content = parquet(landed.slice(*bounds))
             path = self.path(day)
             self._written.append(path)
             self.storage.write_atomically(path, content)
-            files.append(
-                LandedFile(path, day, bounds[1], len(content), content_hash(payload.slice(*bounds)))
-            )
+            files.append(LandedFile(path, day, bounds[1], len(content), digest))
         return files
 
     def _write_large(self, day: date, on_part: Callable[[pa.Table], None] | None) -> LandedFile:

@@ -15,8 +15,8 @@ from extractors.core.commit import commit_of
 from extractors.core.context import PullContext
 from extractors.core.drift import check_fields, check_units
 from extractors.core.errors import SchemaChangeError
-from extractors.core.landing import Landing
-from extractors.core.manifest import Commit, Manifest
+from extractors.core.landing import Landing, schema_fingerprint
+from extractors.core.manifest import Commit, LandedFile, Manifest
 from extractors.core.overrides import check_overrides, for_account, is_enabled
 from extractors.core.privacy import Privacy
 from extractors.core.ratelimit import RateLimiter
@@ -290,7 +290,6 @@ def _pull(
 ) -> Commit:
     clock = PullClock(as_of)
     run_id = run_id_of(stream, account.account, clock.as_of, dates[0], dates[-1])
-    landing = Landing(stream, account.account, clock.as_of, run_id, manifest.storage)
     earlier = [
         c
         for c in manifest.commits(stream.source, stream.name, account.account)
@@ -298,6 +297,14 @@ def _pull(
     ]
     if done := next((c for c in earlier if c.run_id == run_id), None):
         return done
+    landing = Landing(
+        stream,
+        account.account,
+        clock.as_of,
+        run_id,
+        manifest.storage,
+        before=_files_now(stream, earlier),
+    )
     limiter = RateLimiter(settings.work("limits", "_").parent, clock.wall, clock.sleep)
     last = last_followed(c for c in earlier if c.pulled_at < as_of)
     context = PullContext(
@@ -343,6 +350,20 @@ def _pull(
         context.tape.close()
         limiter.close()
     return commit
+
+
+def _files_now(stream: Stream, earlier: list[Commit]) -> dict[date, LandedFile]:
+    """The one file that readers have of each report day; days of several, or none, are left out."""
+    files: dict[date, LandedFile] = {}
+    if stream.kind != Kind.REPORT:
+        return files
+    fingerprint = schema_fingerprint(stream)
+    for commit in earlier:
+        for day in commit.covered_dates:
+            files.pop(day, None)
+        if commit.schema_fingerprint == fingerprint:
+            files |= {file.event_date: file for file in commit.files}
+    return files
 
 
 def _quarantined(context: PullContext, error: Exception, key: bytes) -> SchemaChangeError:

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from vendor_accounts import AS_OF
@@ -160,3 +161,26 @@ def test_a_total_that_detail_misses_by_more_than_the_tolerance_is_named(whole):
     [warning] = mismatches(stream, right)
     assert warning.startswith("cost 2026-04-01: ")
     assert list(mismatches(stream, [t._replace(platform_total=None) for t in totals])) == []
+
+
+def test_a_day_that_says_the_same_again_has_no_second_file(tmp_path):
+    made = list(tables(3_000))
+    storage = Storage(str(tmp_path))
+
+    def write_again(run, before, *, dearer=False):
+        landing = Landing(Report(), "20001", AS_OF, run, storage, before)
+        for table in made:
+            if dearer:
+                is_first = pc.equal(table[DAY], pa.scalar(DAYS[0], pa.date32()))
+                cost = pc.if_else(is_first, pc.add(table["cost"], 1), table["cost"])
+                table = table.set_column(table.column_names.index("cost"), "cost", cost)
+            landing.add(table)
+        return {file.event_date: file for file in landing.write()}
+
+    first = write_again("one", {})
+    same = write_again("two", first)
+    other = write_again("three", first, dearer=True)
+
+    assert same == first
+    assert {day for day in other if other[day].path != first[day].path} == {DAYS[0]}
+    assert len(list(tmp_path.rglob("*.parquet"))) == len(DAYS) + 1
