@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 # pip and uv say nothing about running as root in a container
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help setup demo up down test test-slow lint format lock clean
+.PHONY: help setup demo up down test test-slow lint format sources lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,10 @@ format: setup  ## let ruff and sqlfluff repair what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix dbt_project/models dbt_project/tests --processes 2
+
+sources: setup  ## write the table of docs/sources.md anew from the streams
+	sed -i '/^<!-- sources -->$$/q' docs/sources.md
+	$(BIN)/siyu sources --markdown >> docs/sources.md
 
 lock: setup  ## resolve pyproject.toml again: requirements.lock (all), requirements.txt (run time)
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \

@@ -59,10 +59,10 @@ NOT_EXTRACTED: dict[str, str] = {
     "the same figures",
     "externalcontact.get_moment_customer_list": "the audience that was chosen; who can see the "
     "moment (get_moment_send_result) is what counts, for one call per member less",
-    "externalcontact.add_contact_way": "writes",
+    "externalcontact.add_contact_way": "it writes; nothing here changes the corp",
     "user.list_id": "needs the contact-sync secret, which opens the whole address book; user.list "
     "gives the members that the app may see",
     "user.simplelist": "user.list gives the same members with their status and department",
     "webhook.send": "writes: the alerts' own channel",
-    "webhook.upload_media": "writes",
+    "webhook.upload_media": "it writes; nothing here changes the corp",
 }
