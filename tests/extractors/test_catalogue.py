@@ -1,4 +1,4 @@
-"""No documented endpoint is left out silently; the page that people read says what the code does."""
+"""No documented endpoint is left out silently, and the page people read is what the code says."""
 
 from pathlib import Path
 
