@@ -73,13 +73,14 @@ def main(address: str, rows: str, what: str, folder: str) -> int:
         "destination_sync_mode": "append",
     }
     catalog.write_text(json.dumps({"streams": [chosen]}))
-    shown = sys.stdout
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - it is no file of ours
-        sys.stdout = nowhere
-        try:
-            launch(Source(stream), ["read", "--config", str(config), "--catalog", str(catalog)])
-        finally:
-            sys.stdout = shown
+    # the CDK prints to the process's own standard output
+    shown, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        launch(Source(stream), ["read", "--config", str(config), "--catalog", str(catalog)])
+    finally:
+        sys.stdout.flush()
+        os.dup2(shown, 1)
     return stream.count
 
 

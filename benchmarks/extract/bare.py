@@ -40,18 +40,25 @@ def customer_pages(address: str):
                 json={**body, "cursor": cursor},
             )
             page = orjson.loads(answer.content)
-            yield [p["external_contact"] | p["follow_info"] for p in page["external_contact_list"]]
+            yield page["external_contact_list"]
             if not (cursor := page["next_cursor"]):
                 break
 
 
+def flat_customer_pages(address: str):
+    for page in customer_pages(address):
+        yield [pair["external_contact"] | pair["follow_info"] for pair in page]
+
+
+# the answers' own elements, as tools that flatten by themselves get them; and flat rows
 PAGES = {"ad_report": report_pages, "customers": customer_pages}
+FLAT_PAGES = {"ad_report": report_pages, "customers": flat_customer_pages}
 
 
 def main(address: str, rows: str, what: str, folder: str) -> int:
     path = Path(folder, "bare.parquet")
     writer, waiting, count = None, [], 0
-    for page in PAGES[what](f"{address}/{rows}"):
+    for page in FLAT_PAGES[what](f"{address}/{rows}"):
         waiting += page
         count += len(page)
         if len(waiting) >= ROWS_AT_ONCE:

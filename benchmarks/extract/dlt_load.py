@@ -1,4 +1,6 @@
-"""dlt to Parquet files: the same pages through a resource, extracted, normalised and loaded.
+"""dlt to Parquet files: the answers' elements through a resource, extracted, normalised, loaded.
+
+dlt flattens nested objects by itself and makes tables of their own of lists.
 
 Run (in its own environment): python dlt_load.py <address> <rows> ad_report|customers <folder>
 """
@@ -8,12 +10,6 @@ import sys
 from pathlib import Path
 
 from bare import PAGES
-
-ROWS = {
-    "ad_report": lambda row: row,
-    # its Parquet writer wants the lists as JSON, as a person would hand them over
-    "customers": lambda row: row | {"tag_id": ",".join(row["tag_id"]), "remark_mobiles": ""},
-}
 
 
 def main(address: str, rows: str, what: str, folder: str) -> int:
@@ -29,7 +25,7 @@ def main(address: str, rows: str, what: str, folder: str) -> int:
         nonlocal count
         for page in PAGES[what](f"{address}/{rows}"):
             count += len(page)
-            yield [ROWS[what](row) for row in page]
+            yield page
 
     pipeline = dlt.pipeline("bench", destination="filesystem", dataset_name="bench")
     pipeline.run(pages(), loader_file_format="parquet")

@@ -11,6 +11,7 @@ class Reaction(StrEnum):
 
     STOP = "stop"  # a person must change something
     BACKOFF = "backoff"  # wait, growing and jittered, and ask again
+    CROWDED = "crowded"  # too many calls at once: fewer of them, then ask again
     WAIT = "wait"  # calls are blocked: hold all of them back, then go on
     NEXT_DAY = "next_day"  # the day's quota is used up
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 - a reaction, not a secret
@@ -35,6 +36,7 @@ class Rule:
 ADVICE = {
     Reaction.STOP: "correct what the code names, then run the same command again",
     Reaction.BACKOFF: "the source stayed busy; run the same command again in some minutes",
+    Reaction.CROWDED: "other programs use this app at the same time; run the same command later",
     Reaction.WAIT: "calls stayed blocked after waiting; find what else uses this app's quota, then "
     "run the same command again",
     Reaction.NEXT_DAY: "the quota comes back on the next day; run the same command then",

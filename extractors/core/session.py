@@ -30,11 +30,13 @@ from extractors.core.errors import (
     UnreachableError,
     api_error,
 )
+from extractors.core.lanes import lanes_of
 from extractors.core.ratelimit import Rate, RateLimiter
 from extractors.core.tape import Replay, Tape
 
 TIMEOUT_SECONDS = (5, 60)
 ATTEMPTS = 4
+CROWDED_ATTEMPTS = 8
 POOL = 32
 _SECRET = re.compile(
     r"((?:access_token|corpsecret|secret|client_secret|refresh_token|key|appid|"
@@ -171,6 +173,8 @@ class Session:
             content = self._content(method, path, params, headers, body, host, journal)
         parsed, code = self._verdict(content, verdict, where)
         reaction = self.rules[code].reaction if code in self.rules else Reaction.STOP
+        lanes = lanes_of(self.app, path)
+        lanes.crowded() if reaction == Reaction.CROWDED and code else lanes.went_well()
         if not code or reaction in _KEPT:
             self._keep(question, content)
         if code:
@@ -217,14 +221,16 @@ class Session:
         host: str = "",
         journal: Journal | None = None,
     ) -> bytes:
-        self.limiter.acquire(self.app, path, self.rates)
+        taken_at = self.limiter.acquire(self.app, path, self.rates)
         with self._count:
             self.requests += 1
         where = f"{self.where} {path}"
         base_url = host.rstrip("/") or self.base_url
         send = (journal or (pool_of(base_url) if host else self._pool)).send
         try:
-            answer = send(method, base_url + path, params(), body, headers())
+            with lanes_of(self.app, path).one():
+                answer = send(method, base_url + path, params(), body, headers())
+            self.limiter.answered(self.app, path, self.rates, taken_at)
         except (requests.RequestException, LostAnswerError) as failure:
             raise _Transient(
                 UnreachableError(
@@ -270,7 +276,7 @@ class Session:
 
     def _refuse(self, code: int, where: str, kind: type[ApiError]) -> None:
         refused = api_error(self.vendor, self.rules, code, where, kind)
-        if refused.reaction == Reaction.BACKOFF:
+        if refused.reaction in (Reaction.BACKOFF, Reaction.CROWDED):
             raise _Transient(refused)
         if refused.reaction == Reaction.WAIT:
             raise _Held(refused, self.rules[code])
@@ -282,7 +288,11 @@ _KEPT = (Reaction.STOP, Reaction.EMPTY, Reaction.NOT_READY)
 
 
 def _attempts_used_up(state: RetryCallState) -> bool:
-    return state.attempt_number >= ATTEMPTS
+    failed = state.outcome.exception() if state.outcome else None
+    error = failed.error if isinstance(failed, _Transient) else None
+    # the number of calls at once halves with each such answer: from 32 to one in five steps
+    is_crowded = isinstance(error, ApiError) and error.reaction == Reaction.CROWDED
+    return state.attempt_number >= (CROWDED_ATTEMPTS if is_crowded else ATTEMPTS)
 
 
 def _kind(failure: Exception) -> str:

@@ -61,7 +61,7 @@ RULES = {
     45029: Rule("the answer would be too large"),
     45033: Rule(
         "too many calls at once",
-        Reaction.BACKOFF,
+        Reaction.CROWDED,
         "other programs use this app at the same time; run the same command again later",
     ),
     45035: Rule("conflicting changes", Reaction.BACKOFF),

@@ -1,5 +1,7 @@
+import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +16,8 @@ def limiter(tmp_path, clock):
 
 
 def test_permits_are_free_below_the_limit_and_waited_for_above(limiter, clock):
-    rates = (Rate(10, 60),)  # nine with headroom
-    for _ in range(9):
+    rates = (Rate(10, 60),)
+    for _ in range(10):
         limiter.acquire("app", "/x", rates)
     assert clock.slept == []
     limiter.acquire("app", "/x", rates)
@@ -61,7 +63,7 @@ def test_processes_share_the_limit(tmp_path):
         "from extractors.core.ratelimit import Rate, _Bucket; "
         "bucket = _Bucket(Path(sys.argv[1]), (Rate(10_000, 3600),)); "
         "print('ready', flush=True); sys.stdin.read(1); "
-        "print(sum(bucket.take(1e6) == 0 for _ in range(8000)))"
+        "print(sum(bucket.take(lambda: 1e6)[0] == 0 for _ in range(8000)))"
     )
     workers = [
         subprocess.Popen(
@@ -79,4 +81,76 @@ def test_processes_share_the_limit(tmp_path):
         worker.stdin.flush()
     for worker in workers:
         granted.append(int(worker.communicate()[0]))
-    assert sum(granted) == 9000  # of 16,000 asked for: 10,000 less headroom
+    assert sum(granted) == 10_000  # of 16,000 asked for
+
+
+def use(limiter, clock, calls):
+    """Seconds that so many calls take."""
+    before = clock.wall()
+    for _ in range(calls):
+        limiter.acquire("app", "/x", (Rate(100, 60),))
+    return clock.wall() - before
+
+
+def test_a_call_counts_until_a_period_after_its_answer(limiter, clock):
+    rates = (Rate(10, 60),)
+    for _ in range(10):
+        taken_at = limiter.acquire("app", "/x", rates)
+        clock._wall += 20  # on its way; the vendor may see it only now
+        limiter.answered("app", "/x", rates, taken_at)
+        clock._wall -= 20
+    clock._wall += 20
+    limiter.acquire("app", "/x", rates)
+    assert 59 <= sum(clock.slept) <= 63
+
+
+def test_after_a_refusal_less_is_asked_for_and_it_comes_back_in_steps(limiter, clock):
+    rates = (Rate(100, 60),)
+    assert use(limiter, clock, 40) == 0
+    limiter.block("app", "/x", rates, 60)  # refused at 40 of 100
+    limiter.block("app", "/x", rates, 60)  # and so was the call beside it: one lesson, not two
+    clock._wall += 61
+    assert use(limiter, clock, 36) < 1
+    assert use(limiter, clock, 1) > 50  # nine tenths of what had been reached
+    clock._wall += 2000
+    assert use(limiter, clock, 60) < 1
+    clock._wall += 100_000
+    assert use(limiter, clock, 100) < 1
+
+
+def test_a_vendor_that_refuses_again_and_again_is_asked_ever_less_but_never_nothing(limiter, clock):
+    rates = (Rate(100, 60),)
+    allowed = []
+    for _ in range(12):
+        limiter.acquire("app", "/x", rates)
+        limiter.block("app", "/x", rates, 60)
+        clock._wall += 61
+        head, _ = limiter._bucket("app", "/x", rates)._read()
+        allowed.append(head[1])
+    assert allowed[0] == 0.25  # others use the app too: what we had reached says little
+    assert allowed == sorted(allowed, reverse=True)
+    assert allowed[-1] == 0.01
+    assert use(limiter, clock, 1) < 61
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    folder = Path(__file__).parents[2] / "benchmarks" / "rate_limit"
+    found = importlib.util.spec_from_file_location("rate_limit", folder / "__main__.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.slow
+def test_four_processes_use_the_limit_and_meet_no_refusal(benchmark):
+    figures = benchmark.measure(100, 20, 4)
+    assert figures["refused"] == 0
+    assert figures["share_of_limit"] >= 0.95
+
+
+@pytest.mark.slow
+def test_a_limit_that_is_lowered_on_the_way_is_learnt(benchmark):
+    figures = benchmark.measure(100, 30, 4, lower_to=40, lower_after=5)
+    assert 1 <= figures["refused"] <= 40
+    assert 0.6 <= figures["share_of_limit"] <= 1

@@ -1,5 +1,8 @@
 import json
 import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -14,6 +17,7 @@ from extractors.core.errors import (
     Rule,
     UnreachableError,
 )
+from extractors.core.lanes import PATIENCE, Lanes, lanes_of
 from extractors.core.ratelimit import Rate, RateLimiter
 from extractors.core.session import Session
 
@@ -200,3 +204,45 @@ def test_bytes_are_sent_as_a_form(platform, session):
     sent = platform.calls[0].request
     assert sent.body == form
     assert sent.headers["Content-Type"] == "application/x-www-form-urlencoded"
+
+
+class Crowded:
+    """A vendor that answers so many calls at once, and refuses the others."""
+
+    def __init__(self, most):
+        self.most, self.active, self.peak, self.refused = most, 0, 0, 0
+        self.lock = threading.Lock()
+
+    def answer(self, request):
+        with self.lock:
+            self.active += 1
+            is_refused = self.active > self.most
+            self.refused += is_refused
+        time.sleep(0.005)
+        with self.lock:
+            self.active -= 1
+        return 200, {}, json.dumps({"errcode": 45033 if is_refused else 0})
+
+
+def test_lanes_adapt_to_what_a_vendor_takes_at_once(platform, session):
+    vendor = Crowded(3)
+    session.app, session.rules = "crowded", {45033: Rule("too many at once", Reaction.CROWDED)}
+    platform.add_callback("GET", URL, vendor.answer)
+    lanes = lanes_of(session.app, "/api")
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: call(session), range(200)))
+    assert all(answer == {"errcode": 0} for answer in answers)
+    assert lanes.limit <= 6
+    assert vendor.refused < 100
+    before = vendor.refused
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: call(session), range(60)))
+    assert vendor.refused - before < 20
+
+
+def test_lanes_open_again_when_nobody_objects():
+    lanes = Lanes()
+    lanes.limit = 2
+    for _ in range(PATIENCE * 2):
+        lanes.went_well()
+    assert lanes.limit == 3
