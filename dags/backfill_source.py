@@ -1,14 +1,20 @@
 """补数 · pull a window of one source again and rebuild what it touches.
 
-- **When** by hand: "Trigger" asks for source, stream, account and the window.
-- **Does** the same as `siyu backfill --source … --from … --to …` followed by `siyu build`,
-`siyu gate fact mart` and `siyu publish`. The newest pull of a business day replaces it whole for
-readers; nothing landed is overwritten.
+- **When** by hand: "Trigger" asks for source, stream, account and the window (or all history).
+- **Does** the same as `siyu backfill --source … --from … --to …` (or `--all-history`) followed by
+`siyu build`, `siyu gate fact mart` and `siyu publish`. The newest pull of a business day replaces
+it whole for readers; nothing landed is overwritten.
 """
 
 from airflow.sdk import Param, dag, task
 
-from siyu.dag_tasks import AS_OF, DEFAULTS, WAREHOUSE_POOL, connection_extras
+from siyu.dag_tasks import (
+    AS_OF,
+    DEFAULTS,
+    SOURCES,
+    WAREHOUSE_POOL,
+    backfill_window,
+)
 
 NAME = ["null", "string"]
 
@@ -24,7 +30,7 @@ NAME = ["null", "string"]
             "tencent_ads",
             type="string",
             title="来源 source",
-            enum=["wecom", "wechat_oa", "wechat_store", "tencent_ads", "page_events"],
+            enum=SOURCES,
         ),
         "stream": Param(
             None, type=NAME, title="数据流 stream", description="Empty: all of the source"
@@ -32,6 +38,13 @@ NAME = ["null", "string"]
         "account": Param(None, type=NAME, title="账号 account", description="Empty: all accounts"),
         "first_date": Param("2026-01-01", type="string", format="date", title="起 first day"),
         "last_date": Param("2026-01-01", type="string", format="date", title="止 last day"),
+        "all_history": Param(
+            False,
+            type="boolean",
+            title="全部历史 all history",
+            description="Instead of the days: every day the source still keeps and that was never "
+            "answered for.",
+        ),
         "as_of": AS_OF,
     },
     doc_md=__doc__,
@@ -40,23 +53,7 @@ NAME = ["null", "string"]
 def backfill_source():
     @task(doc_md="One pull a stream and account, in the largest windows the source allows.")
     def pull_window(params: dict) -> int:
-        from extractors.core.pull import backfill
-        from siyu.calendar import parse_date
-        from siyu.clock import now
-        from siyu.settings import Settings
-
-        settings = Settings()
-        commits = backfill(
-            settings,
-            as_of=now(settings, params["as_of"]),
-            source=params["source"],
-            stream=params["stream"],
-            account=params["account"],
-            first=parse_date(params["first_date"]),
-            last=parse_date(params["last_date"]),
-            connection=connection_extras,
-        )
-        return sum(commit.rows for commit in commits)
+        return backfill_window(params)
 
     @task(
         pool=WAREHOUSE_POOL, doc_md="Rebuild the business days that the window touched, then gates."

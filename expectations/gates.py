@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 
 def landing_gate(settings: Settings, as_of: datetime, commits: "list[Commit]") -> list[Verdict]:
     """Judge what these pulls landed: whole, unique, reconciled, known fields only."""
-    from expectations import checks, landing
+    from expectations import checks, landing, quarantine
     from expectations.suites import landing as suites
     from extractors.core.manifest import Manifest
 
     def judge() -> list[Verdict]:
+        manifest = Manifest(settings.landing_address)
+        unread = quarantine.verdicts(manifest, as_of)
         if not commits:
-            return []
-        frame = landing.commits_frame(Manifest(settings.landing_address), commits)
-        return landing.verdicts(frame, commits, checks.run(frame, suites.commits), as_of)
+            return unread
+        frame = landing.commits_frame(manifest, commits)
+        landed = landing.verdicts(frame, commits, checks.run(frame, suites.commits), as_of)
+        return [*unread, *landed]
 
     return _judged(settings, "landing", as_of, judge, WARN)
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from extractors.core.manifest import Commit, Manifest
 
 GATE = "landing"
-CONTROL_TOLERANCE = 0.001  # the two totals are asked for one after the other; figures may move
 # measure of a row -> families it decides; a pull passes or fails each of them
 FAMILY_CHECKS = {
     "arrival": ("has_content", "rows_match_files", "reaches_control_total"),
@@ -177,11 +176,14 @@ def is_hollow(commit: "Commit", earlier: "list[Commit]") -> bool:
 
 def _control_gaps(commit: "Commit") -> tuple[int, int]:
     """How many of the platform's totals the landed detail misses, and how many it exceeds."""
+    from extractors.registry import get_stream
+
+    tolerance = get_stream(commit.source, commit.stream).control_tolerance
     short = over = 0
     for total in commit.control_totals:
         if total.platform_total is None:
             continue
-        room = CONTROL_TOLERANCE * abs(total.platform_total)
+        room = tolerance * abs(total.platform_total)
         short += total.detail_total < total.platform_total - room
         over += total.detail_total > total.platform_total + room
     return short, over

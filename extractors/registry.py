@@ -1,11 +1,10 @@
 """Every stream there is, by source and name. Importing this costs no HTTP client."""
 
 import importlib
-import pkgutil
-from pathlib import Path
 from types import ModuleType
 
 from extractors.core.stream import Stream
+from extractors.names import source_names
 from siyu.errors import UsageError
 
 
@@ -56,8 +55,7 @@ def families() -> dict[str, str]:
 
 def packages() -> dict[str, ModuleType]:
     """The vendor packages: every folder beside `core` that declares STREAMS."""
-    names = sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.ispkg)
-    return {name: importlib.import_module(f"extractors.{name}") for name in names if name != "core"}
+    return {name: importlib.import_module(f"extractors.{name}") for name in source_names()}
 
 
 _CACHE: dict[tuple[str, str], Stream] = {}

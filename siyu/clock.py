@@ -2,8 +2,8 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from siyu.calendar import at, business_date, parse_moment
-from siyu.errors import ConfigurationError
+from siyu.calendar import at, business_date, parse_date, parse_moment
+from siyu.errors import ConfigurationError, UsageError
 from siyu.settings import Settings
 
 DAILY_CYCLE_AT = time(10, 30)  # after the last daily source is ready (10:00)
@@ -45,6 +45,24 @@ def sandbox_now(url: str) -> datetime:
             action="start it with `siyu sandbox serve`",
         ) from None
     return parse_moment(answer.json()["now"])
+
+
+def check_partition(as_of: datetime, partition: str | None) -> None:
+    """Refuse to call a day landed that is not over at the moment of the pull.
+
+    An older day is no error: the pull takes what is due now, and that includes a day that was
+    never answered for.
+
+    Raises:
+        UsageError: the partition names a later day than `as_of` knows, or no day.
+    """
+    if partition and parse_date(partition) > day_of(as_of):
+        raise UsageError(
+            f"The run is for {partition}, and the newest whole day then is {day_of(as_of)}",
+            where=f"as_of {as_of.isoformat()}",
+            action="trigger it again once that day is over (with the sandbox: move its clock on), "
+            "or leave as_of empty",
+        )
 
 
 def cycle_of(day: date) -> datetime:

@@ -3,11 +3,16 @@
 DAG files declare; this module wires. Everything heavy is imported when a task runs.
 """
 
+import logging
 from datetime import timedelta
 
 from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule, task
 
+from extractors.names import source_names
+
 TZ = "Asia/Shanghai"
+SOURCES = source_names()
+LOG = logging.getLogger("siyu.dags")
 WAREHOUSE_POOL = "siyu_warehouse"  # one slot: DuckDB has one writer
 
 AS_OF = Param(
@@ -62,14 +67,18 @@ def land_and_check(group: str) -> None:
     """Tasks of an extract DAG: find what is due, land each stream, judge it, emit the day."""
 
     @task(doc_md="Which accounts and streams of this group are configured.")
-    def find_due() -> list[dict]:
-        from extractors.core.pull import due_streams
+    def find_due(params: dict, dag_run=None) -> list[dict]:
+        from extractors.core.pull import check_key, due_streams
         from extractors.registry import families
         from siyu.accounts import load_accounts
+        from siyu.clock import check_partition, now
         from siyu.settings import Settings
 
-        family_of = families()
-        accounts = load_accounts(Settings(), connection=connection_extras)
+        settings, family_of = Settings(), families()
+        partition = getattr(dag_run, "partition_key", None)  # a run by hand may lack it
+        check_partition(now(settings, params["as_of"]), partition)
+        check_key(settings)
+        accounts = load_accounts(settings, connection=connection_extras)
         return [
             {"source": account.source, "account": account.account, "stream": stream.name}
             for account, stream in due_streams(accounts)
@@ -99,9 +108,7 @@ def land_and_check(group: str) -> None:
             get_stream(due["source"], due["stream"]),
             as_of=now(settings, params["as_of"]),
         )
-        print(
-            f"landed {commit.rows} rows in {len(commit.files)} files" if commit else "nothing due"
-        )
+        log_pull(commit)
         return commit.run_id if commit else None
 
     @task(
@@ -120,6 +127,29 @@ def land_and_check(group: str) -> None:
         return verdict_report(judge(settings, now(settings, params["as_of"]), commits))
 
     landing_gate(land.partial().expand(due=find_due()))
+
+
+def log_pull(commit: object | None) -> None:
+    """What a pull landed, for the task's log: window, rows, calls, and each warning as one."""
+    if commit is None:
+        LOG.info("nothing is due")
+        return
+    LOG.info(
+        "landed %s rows of %s..%s (%s days answered, %s files, %s calls) as of %s, run %s",
+        f"{commit.rows:,}",
+        *commit.window,
+        len(commit.covered_dates),
+        len(commit.files),
+        commit.requests,
+        commit.pulled_at.isoformat(),
+        commit.run_id,
+    )
+    if commit.not_ready_dates:
+        LOG.warning("not ready at the source: %s", ", ".join(map(str, commit.not_ready_dates)))
+    if commit.unknown_fields:
+        LOG.warning("fields outside the contract: %s", ", ".join(commit.unknown_fields))
+    for warning in commit.warnings:
+        LOG.warning("%s", warning)
 
 
 def verdict_report(verdicts: list) -> str:
@@ -160,3 +190,40 @@ def send_alerts(params: dict) -> str:
     for message in sent:
         print(f"{message.kind}: {message.incident}")
     return f"{len(sent)} messages sent"
+
+
+def backfill_window(params: dict) -> int:
+    """Pull the window that was asked for again, or all history; returns the rows landed.
+
+    Raises:
+        SiyuError: a stream failed; the others were pulled and committed.
+    """
+    from extractors.core.backfill import backfill_all
+    from extractors.core.pull import backfill
+    from siyu.calendar import parse_date
+    from siyu.clock import now
+    from siyu.settings import Settings
+
+    settings = Settings()
+    chosen = {name: params[name] for name in ("source", "stream", "account")}
+    as_of = now(settings, params["as_of"])
+    if params["all_history"]:
+        results = backfill_all(settings, as_of=as_of, connection=connection_extras, **chosen)
+        commits = [result.commit for result in results if result.commit]
+        for commit in commits:
+            log_pull(commit)
+        for result in results:
+            if result.error:
+                raise result.error
+    else:
+        commits = backfill(
+            settings,
+            as_of=as_of,
+            first=parse_date(params["first_date"]),
+            last=parse_date(params["last_date"]),
+            connection=connection_extras,
+            **chosen,
+        )
+        for commit in commits:
+            log_pull(commit)
+    return sum(commit.rows for commit in commits)

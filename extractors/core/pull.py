@@ -145,7 +145,7 @@ def replay_quarantine(
         SchemaChangeError: the stream still cannot read them; they stay where they are.
     """
     manifest = Manifest(settings.landing_address)
-    tape = Replay(manifest.storage, path, _key(settings))
+    tape = Replay(manifest.storage, path, check_key(settings))
     header = tape.header
     accounts = load_accounts(settings, connection=connection)
     account = select(accounts, header.source, header.account)[0]
@@ -219,7 +219,7 @@ def attempt_all(
     Raises:
         ConfigurationError: there is no key for pseudonyms; nothing was pulled.
     """
-    _key(settings)
+    check_key(settings)
     work = [
         (settings, account, stream.source, stream.name, as_of, window)
         for account, stream, window in asked
@@ -317,7 +317,7 @@ def _pull(
         clock=clock,
         manifest=manifest,
         landing=landing,
-        privacy=Privacy(_key(settings), settings.root / "vault" / "ids.sqlite"),
+        privacy=Privacy(check_key(settings), settings.root / "vault" / "ids.sqlite"),
         limiter=limiter,
         tokens=_tokens(settings),
         home=settings.root,
@@ -336,7 +336,7 @@ def _pull(
     except BaseException as error:
         landing.abort()
         if isinstance(error, (*_SHAPE_FAILURES, SchemaChangeError)):
-            raise _quarantined(context, error, _key(settings)) from error
+            raise _quarantined(context, error, check_key(settings)) from error
         if isinstance(error, OSError):
             raise SiyuError(
                 f"Landing failed: {error.strerror or type(error).__name__}",
@@ -386,7 +386,12 @@ def _quarantined(context: PullContext, error: Exception, key: bytes) -> SchemaCh
     )
 
 
-def _key(settings: Settings) -> bytes:
+def check_key(settings: Settings) -> bytes:
+    """The key of pseudonyms, which every pull needs.
+
+    Raises:
+        ConfigurationError: there is none, or it is the public one of the sandbox.
+    """
     key = pseudonym_key(settings)
     if key == SANDBOX_PSEUDONYM_KEY.encode() and not settings.sandbox_url:
         raise ConfigurationError(

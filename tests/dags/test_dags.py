@@ -115,3 +115,39 @@ def test_dag_files_compute_nothing_at_import():
             "airflow.providers.standard.operators.trigger_dagrun",
         }
         assert modules <= allowed, path.name
+
+
+def test_a_backfill_offers_every_source_there_is(dags):
+    from extractors.registry import all_streams
+
+    offered = dags["backfill_source"].params.get_param("source").schema["enum"]
+
+    assert offered == sorted({stream.source for stream in all_streams()})
+
+
+def test_a_pull_logs_its_window_rows_and_warnings(caplog):
+    from datetime import UTC, date, datetime
+    from types import SimpleNamespace
+
+    from siyu.dag_tasks import log_pull
+
+    commit = SimpleNamespace(
+        rows=1234,
+        window=(date(2026, 4, 1), date(2026, 4, 7)),
+        covered_dates=(date(2026, 4, 1),),
+        files=("f",),
+        requests=3,
+        pulled_at=datetime(2026, 4, 8, 2, tzinfo=UTC),
+        run_id="r1",
+        not_ready_dates=(date(2026, 4, 7),),
+        unknown_fields=("new_field",),
+        warnings=("short_pages: 1 of 2",),
+    )
+    with caplog.at_level("INFO"):
+        log_pull(commit)
+        log_pull(None)
+
+    levels = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert "1,234 rows of 2026-04-01..2026-04-07" in levels[0][1]
+    assert [level for level, _ in levels] == ["INFO", "WARNING", "WARNING", "WARNING", "INFO"]
+    assert levels[3][1] == "short_pages: 1 of 2"

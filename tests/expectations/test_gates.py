@@ -328,3 +328,38 @@ def test_a_gate_that_cannot_write_its_log_has_not_run(settings, monkeypatch):
 
     with pytest.raises(gates.SiyuError, match="quality log cannot be written"):
         expectations.fact_gate(settings, morning(DAY))
+
+
+def test_a_pull_that_could_not_be_read_opens_an_incident_until_it_can(settings, manifest):
+    from extractors.core.tape import Header, Tape
+
+    tape = Tape()
+    tape.record(b"question", b"{}")
+    header = Header(
+        "tencent_ads",
+        "daily_report_reporting_time",
+        "20001",
+        "r1",
+        morning(PULLED),
+        (DAY,),
+        False,
+        "no row has the required field cost",
+    )
+    path = "_quarantine/tencent_ads/daily_report_reporting_time/x.pages"
+    tape.quarantine(manifest.storage, path, header, b"key")
+    tape.close()
+
+    [verdict] = expectations.landing_gate(settings, morning(PULLED), [])
+    assert (verdict.cause, verdict.passed, verdict.event_date) == ("schema_drift", False, DAY)
+    assert f"siyu pull --replay-quarantine {path}" in verdict.detail_en
+    [incident] = incidents(settings, morning(PULLED))
+    assert (incident.cause, incident.stream) == ("schema_drift", "daily_report_reporting_time")
+
+    # another morning's pull is judged by itself
+    later = morning(PULLED + timedelta(1))
+    assert expectations.landing_gate(settings, later, []) == []
+    repaired = landed(settings, manifest, [("a", "1", "x")], pulled=PULLED + timedelta(1))
+    verdicts = expectations.landing_gate(settings, later, [repaired])
+    assert all(v.passed for v in verdicts if v.family == "schema")
+    [incident] = incidents(settings, later)
+    assert incident.recovered_at == later

@@ -292,3 +292,58 @@ def test_importing_the_registry_loads_no_http_client_and_no_engine():
     )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
+
+
+def test_without_a_pseudonym_key_nothing_is_pulled_at_all(settings, account, monkeypatch):
+    from pydantic import SecretStr
+
+    accounts_file(settings, entry(account))
+    settings.pseudonym_key = SecretStr("")
+    pulled = []
+    monkeypatch.setattr(pull_module, "pull", lambda *_, **__: pulled.append(1))
+    with pytest.raises(ConfigurationError, match="No key for pseudonyms") as caught:
+        pull_all(settings, as_of=AS_OF)
+    assert caught.value.exit_code == 2
+    assert pulled == []
+
+
+def test_accounts_of_one_source_are_pulled_apart_with_secrets_of_their_own(
+    settings, platform, monkeypatch, clocks
+):
+    asked = []
+
+    def answer(request):
+        asked.append(request.params)
+        if request.url.startswith(f"{BASE}/oauth/token"):
+            token = f"token-of-{request.params['client_secret']}"
+            data = {"access_token": token, "access_token_expires_in": 86400}
+        else:
+            assert request.params["access_token"] == f"token-of-s{request.params['account_id']}"
+            data = {"list": [], "page_info": {"total_page": 1, "total_number": 0}}
+        return 200, {}, json.dumps({"code": 0, "data": data})
+
+    for path in ("/oauth/token", "/v3.0/daily_reports/get"):
+        platform.add_callback("GET", BASE + path, answer)
+    one = ACCOUNTS["tencent_ads"]
+    entries = []
+    for number in ("20001", "20002"):
+        options = {**one.options, "account_id": number}
+        entries.append(entry(one) | {"account": number, "options": options})
+    accounts_file(settings, *entries)
+    # one from the environment, the other from an Airflow connection
+    monkeypatch.setenv(
+        "SIYU_SECRET_TENCENT_ADS_20001",
+        json.dumps({"client_secret": "s20001", "refresh_token": "r1"}),
+    )
+    held = {"siyu_tencent_ads_20002": {"client_secret": "s20002", "refresh_token": "r2"}}
+    results = pull_all(
+        settings,
+        as_of=AS_OF,
+        source="tencent_ads",
+        stream="daily_report_reporting_time",
+        connection=lambda name: held.get(name, {}),
+    )
+    assert [r.account for r in results if r.commit] == ["20001", "20002"]
+    assert {a["account_id"] for a in asked if "account_id" in a} == {"20001", "20002"}
+    landing = b"".join(p.read_bytes() for p in settings.root.rglob("*.json"))
+    assert b"s20001" not in landing

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pytest
 import responses
 
-from siyu.clock import now
-from siyu.errors import ConfigurationError
+from siyu.clock import check_partition, now
+from siyu.errors import ConfigurationError, UsageError
 from siyu.settings import Settings
 
 
@@ -66,3 +66,11 @@ def test_any_other_home_lives_in_the_present(settings):
     before = datetime.now(UTC)
 
     assert before <= now(settings) <= datetime.now(UTC)
+
+
+def test_a_run_for_a_day_that_is_not_over_is_refused():
+    at_noon = datetime.fromisoformat("2026-04-14T12:00:00+08:00")
+    for fine in ("2026-04-13", "2026-04-01", None):
+        check_partition(at_noon, fine)
+    with pytest.raises(UsageError, match="newest whole day then is 2026-04-13"):
+        check_partition(at_noon, "2026-04-14")
