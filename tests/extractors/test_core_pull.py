@@ -345,5 +345,5 @@ def test_accounts_of_one_source_are_pulled_apart_with_secrets_of_their_own(
     )
     assert [r.account for r in results if r.commit] == ["20001", "20002"]
     assert {a["account_id"] for a in asked if "account_id" in a} == {"20001", "20002"}
-    landing = b"".join(p.read_bytes() for p in settings.root.rglob("*.json"))
+    landing = b"".join(p.read_bytes() for p in (settings.root / "landing").rglob("*.json"))
     assert b"s20001" not in landing
