@@ -168,15 +168,8 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        pytest.param("in the first pull", marks=pytest.mark.slow),
-        pytest.param("in a later pull", marks=pytest.mark.slow),
-        "in the build",
-        pytest.param("in the publish", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_replay_killed_and_run_again_ends_as_if_it_never_stopped(clean, tmp_path, moment):
     home = tmp_path / "home"
     process = start(home, stdout=subprocess.DEVNULL)  # nobody reads: a full pipe would stop it

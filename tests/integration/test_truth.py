@@ -18,7 +18,7 @@ FIRST, LAST = date(2026, 4, 6), date(2026, 4, 26)
 FIRST_REPORTED = date(2026, 3, 10)
 
 
-@pytest.fixture(scope="module", params=[7, 11])
+@pytest.fixture(scope="module", params=[7, pytest.param(11, marks=pytest.mark.slow)])
 def worlds(request, tmp_path_factory):
     """A replayed home and the truth of the same seed: (published marts, dump folder, sources)."""
     home = tmp_path_factory.mktemp(f"seed{request.param}")

@@ -84,6 +84,7 @@ def test_daily_builds_over_late_data_equal_one_full_build(home, clean):
     assert_same(everything(home), clean)
 
 
+@pytest.mark.slow
 def test_layers_built_apart_equal_one_build(home, clean):
     build(home, as_of=morning(FIRST + timedelta(9)), select="staging+facts", with_tests=False)
     build(home, as_of=LAST, select="facts", with_tests=False)
@@ -207,6 +208,7 @@ def test_the_ad_fact_opens_only_the_files_of_the_days_it_asks_for(built_to_day_7
     assert 0 < read < files / 3
 
 
+@pytest.mark.slow
 def test_three_days_of_one_platform_rebuild_these_days_and_leave_the_others_numbers(home, landed):
     """A second platform comes in: the days it has are rebuilt, with both platforms in them."""
     shutil.copytree(landed, home.root / "landing")
