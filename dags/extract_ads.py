@@ -3,7 +3,7 @@
 - **When** daily at 09:30 Asia/Shanghai for the business day before (the partition).
 - **Late** ready 08:00 to 09:00 the next day; the billing clock is restated for 7 to 30 days.
 - **Again** a pull only adds files and the manifest decides what counts, so any run may be repeated.
-- **Fails** one mapped task a stream and account; the log says what to do. Runbooks:
+- **Fails** one mapped task an account; its log names each stream that failed. Runbooks:
   `docs/oncall.md`.
 """
 

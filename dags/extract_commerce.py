@@ -3,7 +3,7 @@
 - **When** daily at 01:00 Asia/Shanghai for the business day before (the partition).
 - **Late** near real time; an order changes for weeks after it was made.
 - **Again** a pull only adds files and the manifest decides what counts, so any run may be repeated.
-- **Fails** one mapped task a stream and account; the log says what to do. Runbooks:
+- **Fails** one mapped task an account; its log names each stream that failed. Runbooks:
   `docs/oncall.md`.
 """
 

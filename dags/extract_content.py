@@ -4,7 +4,7 @@
 - **Late** articles ready 08:00 the next day and cumulative for 30 days; leads,
 bookings and redemptions of pages arrive 3 to 5 days late.
 - **Again** a pull only adds files and the manifest decides what counts, so any run may be repeated.
-- **Fails** one mapped task a stream and account; the log says what to do. Runbooks:
+- **Fails** one mapped task an account; its log names each stream that failed. Runbooks:
   `docs/oncall.md`.
 """
 

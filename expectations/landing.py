@@ -139,7 +139,9 @@ def _row(
     # a file whose content was judged before has the same verdict
     judged = {file.content_hash for c in earlier for file in c.files}
     fresh = [file for file in commit.files if is_event or file.content_hash not in judged]
-    duplicates = _duplicate_rows(manifest, commit, [file.path for file in fresh])
+    duplicates = commit.repeated_keys
+    if duplicates is None:  # events, and what was landed before pulls counted them
+        duplicates = _duplicate_rows(manifest, commit, [file.path for file in fresh])
     short, over = _control_gaps(commit)
     return {
         KEY: commit.document,

@@ -64,11 +64,11 @@ def connection_extras(connection_id: str) -> dict:
 
 
 def land_and_check(group: str) -> None:
-    """Tasks of an extract DAG: find what is due, land each stream, judge it, emit the day."""
+    """Tasks of an extract DAG: find the accounts, land each one's streams, judge, emit the day."""
 
-    @task(doc_md="Which accounts and streams of this group are configured.")
-    def find_due(params: dict, dag_run=None) -> list[dict]:
-        from extractors.core.pull import check_key, due_streams
+    @task(doc_md="Which accounts of this group are configured.")
+    def find_accounts(params: dict, dag_run=None) -> list[dict]:
+        from extractors.core.pull import check_key
         from extractors.registry import families
         from siyu.accounts import load_accounts
         from siyu.clock import check_partition, now
@@ -80,62 +80,68 @@ def land_and_check(group: str) -> None:
         check_key(settings)
         accounts = load_accounts(settings, connection=connection_extras)
         return [
-            {"source": account.source, "account": account.account, "stream": stream.name}
-            for account, stream in due_streams(accounts)
+            {"source": account.source, "account": account.account}
+            for account in accounts
             if family_of[account.source] == group
         ]
 
     @task(
-        map_index_template="{{ stream_label }}",
-        doc_md="Pull one stream of one account: every window that is due by the manifest.",
+        map_index_template="{{ account_label }}",
+        doc_md="Pull every stream of one account: each window that is due by the manifest. A "
+        "stream that fails does not stop the others; a retry pulls only what is still due.",
     )
-    def land(due: dict, params: dict) -> str | None:
+    def land(due: dict, params: dict) -> list[str]:
         from airflow.sdk import get_current_context
 
-        from extractors.core.pull import pull
-        from extractors.registry import get_stream
+        from extractors.core.pull import attempt_all, due_streams
         from siyu.accounts import load_accounts, select
         from siyu.clock import now
         from siyu.settings import Settings
 
-        get_current_context()["stream_label"] = "{source} / {account} / {stream}".format(**due)
+        get_current_context()["account_label"] = "{source} / {account}".format(**due)
         settings = Settings()
         accounts = load_accounts(settings, connection=connection_extras)
-        account = select(accounts, due["source"], due["account"])[0]
-        commit = pull(
-            settings,
-            account,
-            get_stream(due["source"], due["stream"]),
-            as_of=now(settings, params["as_of"]),
-        )
-        log_pull(commit)
-        return commit.run_id if commit else None
+        asked = [
+            (account, stream, None)
+            for account, stream in due_streams(select(accounts, due["source"], due["account"]))
+        ]
+        failed, run_ids = [], []
+        for result in attempt_all(settings, asked, now(settings, params["as_of"])):
+            if result.error:
+                LOG.error("%s failed: %s", result.stream, result.error)
+                failed.append(result)
+                continue
+            log_pull(result.stream, result.commit)
+            run_ids += [result.commit.run_id] if result.commit else []
+        raise_failures(failed, len(asked))
+        return run_ids
 
     @task(
         outlets=[landing_asset(group)],
         doc_md="Judge what landed; a `block` failure keeps the day from the warehouse.",
     )
-    def landing_gate(run_ids: list[str | None], params: dict) -> str:
+    def landing_gate(landed: list[list[str]], params: dict) -> str:
         from expectations import landing_gate as judge
         from extractors.core.manifest import Manifest
         from siyu.clock import now
         from siyu.settings import Settings
 
         settings = Settings()
-        wanted = set(run_ids)
+        wanted = {run_id for run_ids in landed for run_id in run_ids}
         commits = [c for c in Manifest(settings.landing_address).commits() if c.run_id in wanted]
         return verdict_report(judge(settings, now(settings, params["as_of"]), commits))
 
-    landing_gate(land.partial().expand(due=find_due()))
+    landing_gate(land.partial().expand(due=find_accounts()))
 
 
-def log_pull(commit: object | None) -> None:
+def log_pull(name: str, commit: object | None) -> None:
     """What a pull landed, for the task's log: window, rows, calls, and each warning as one."""
     if commit is None:
-        LOG.info("nothing is due")
+        LOG.info("%s: nothing is due", name)
         return
     LOG.info(
-        "landed %s rows of %s..%s (%s days answered, %s files, %s calls) as of %s, run %s",
+        "%s: landed %s rows of %s..%s (%s days answered, %s files, %s calls) as of %s, run %s",
+        name,
         f"{commit.rows:,}",
         *commit.window,
         len(commit.covered_dates),
@@ -145,11 +151,32 @@ def log_pull(commit: object | None) -> None:
         commit.run_id,
     )
     if commit.not_ready_dates:
-        LOG.warning("not ready at the source: %s", ", ".join(map(str, commit.not_ready_dates)))
+        days = ", ".join(map(str, commit.not_ready_dates))
+        LOG.warning("%s: not ready at the source: %s", name, days)
     if commit.unknown_fields:
-        LOG.warning("fields outside the contract: %s", ", ".join(commit.unknown_fields))
+        LOG.warning("%s: fields outside the contract: %s", name, ", ".join(commit.unknown_fields))
     for warning in commit.warnings:
-        LOG.warning("%s", warning)
+        LOG.warning("%s: %s", name, warning)
+
+
+def raise_failures(failed: list, asked: int) -> None:
+    """End the task when streams failed, naming them all.
+
+    Raises:
+        ConfigurationError: only settings or secrets are wrong: trying again heals nothing.
+        SiyuError: anything else; the task's retries pull what is still due.
+    """
+    from siyu.errors import ConfigurationError, SiyuError, UsageError
+
+    if not failed:
+        return
+    errors = [result.error for result in failed]
+    is_permanent = all(isinstance(error, ConfigurationError | UsageError) for error in errors)
+    raise (ConfigurationError if is_permanent else SiyuError)(
+        f"{len(failed)} of {asked} streams failed: {errors[0].what}",
+        where=", ".join(f"{r.source}/{r.account} {r.stream}" for r in failed),
+        action=errors[0].action or "see the log above",
+    )
 
 
 def verdict_report(verdicts: list) -> str:
@@ -211,7 +238,7 @@ def backfill_window(params: dict) -> int:
         results = backfill_all(settings, as_of=as_of, connection=connection_extras, **chosen)
         commits = [result.commit for result in results if result.commit]
         for commit in commits:
-            log_pull(commit)
+            log_pull(commit.stream, commit)
         for result in results:
             if result.error:
                 raise result.error
@@ -225,5 +252,5 @@ def backfill_window(params: dict) -> int:
             **chosen,
         )
         for commit in commits:
-            log_pull(commit)
+            log_pull(commit.stream, commit)
     return sum(commit.rows for commit in commits)

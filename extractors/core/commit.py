@@ -53,6 +53,7 @@ def commit_of(context: PullContext, run_id: str, files: list, sums: Sums) -> Com
         warnings=tuple(context.warnings),
         is_backfill=context.is_explicit,
         input_stamps=tuple(context.input_stamps),
+        repeated_keys=None if stream.kind == Kind.EVENT else context.landing.repeated_keys,
         duplicate_rows=context.duplicate_rows + context.landing.copies,
     )
 

@@ -60,6 +60,7 @@ class Landing:
         self._bytes = 0
         self._bounds: dict[date, tuple[int, int]] = {}
         self.copies = 0  # rows equal to another one in every value, left out
+        self.repeated_keys = 0  # rows that share their key with another one and differ from it
         self._runs: Runs | None = None
         self._written: list[str] = []
         self._lock = threading.Lock()
@@ -154,6 +155,7 @@ class Landing:
         self.copies = self._table.num_rows - table.num_rows
         if self.copies:
             self._table, self._bounds = table, spill.bounds_of(table[DAY])
+        self.repeated_keys = spill.repeated_keys(self._table, self.stream.primary_key)
         if on_part:
             on_part(self._table)
         names = self.stream.schema.names
@@ -182,6 +184,7 @@ class Landing:
                 for found in self._runs.parts(day):
                     part = spill.without_copies(found, self.stream.primary_key)
                     self.copies += found.num_rows - part.num_rows
+                    self.repeated_keys += spill.repeated_keys(part, self.stream.primary_key)
                     if on_part:
                         on_part(part)
                     digest.add(part.select([*self.stream.schema.names, "_extra"]))

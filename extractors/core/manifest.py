@@ -65,6 +65,8 @@ class Commit:
         input_stamps: of each of `inputs`: its size, and the time of its last change where something
             in it could not be read. An object whose stamp has changed was replaced.
         rejected_rows: rows that could not be read; they lie under `_quarantine`.
+        repeated_keys: landed rows that share their key with another one of their day and differ
+            from it; None where nobody counted.
         duplicate_rows: rows that repeated the key of another one and were left out.
         warnings: what a person should know, each `name: detail`.
         is_backfill: its window was named by a person; it says nothing about what lies between the
@@ -97,6 +99,7 @@ class Commit:
     is_backfill: bool = False
     input_stamps: tuple[str, ...] = ()
     duplicate_rows: int = 0
+    repeated_keys: int | None = None
 
     @property
     def window(self) -> tuple[date, date]:
@@ -166,6 +169,7 @@ class Commit:
             is_backfill=raw.get("is_backfill", False),
             input_stamps=tuple(raw.get("input_stamps", ())),
             duplicate_rows=raw.get("duplicate_rows", 0),
+            repeated_keys=raw.get("repeated_keys"),
         )
 
 

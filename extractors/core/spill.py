@@ -160,6 +160,13 @@ def without_copies(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
     return table.filter(kept).combine_chunks()
 
 
+def repeated_keys(table: pa.Table, key: tuple[str, ...]) -> int:
+    """How many sorted rows have the date and key of the one before."""
+    if table.num_rows < 2:
+        return 0
+    return pc.sum(_same_as_before(table, (DAY, *key)), min_count=0).as_py()
+
+
 def _same_as_before(table: pa.Table, columns: tuple[str, ...]) -> pa.Array:
     """For each row but the first, whether it has the values of the one before (null is null)."""
     same = pa.array(np.ones(table.num_rows - 1, dtype=bool))

@@ -144,10 +144,10 @@ def test_a_pull_logs_its_window_rows_and_warnings(caplog):
         warnings=("short_pages: 1 of 2",),
     )
     with caplog.at_level("INFO"):
-        log_pull(commit)
-        log_pull(None)
+        log_pull("daily_report", commit)
+        log_pull("daily_report", None)
 
     levels = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert "1,234 rows of 2026-04-01..2026-04-07" in levels[0][1]
     assert [level for level, _ in levels] == ["INFO", "WARNING", "WARNING", "WARNING", "INFO"]
-    assert levels[3][1] == "short_pages: 1 of 2"
+    assert levels[3][1] == "daily_report: short_pages: 1 of 2"
