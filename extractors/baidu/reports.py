@@ -41,6 +41,7 @@ class DailyReport(AdReport):
     day_field = "date"
     metrics = (*COUNTS, *FIGURES)
     totals = ("cost", "impression", "click", "ocpcConversions")
+    unit_checks = ("cost",)
     measures = totals
     ready_at = time(8)
     revised_for_days = 7

@@ -87,6 +87,7 @@ class CampaignReport(AdReport):
     day_field = "time"
     metrics = (*COUNTS, *MONEY, "ctr")
     totals = ("fee", "impression", "click", "valid_leads")
+    unit_checks = ("fee",)
     measures = totals
     ready_at = time(9)
     revised_for_days = 30

@@ -68,6 +68,7 @@ class DailyReport(AdReport):
     day_field = "stat_date"
     metrics = (*COUNTS, *MONEY, *RATIOS)
     totals = ("charge", "aclick", "bclick", "conversion_num", "conversion_num_by_impression_7d")
+    unit_checks = ("charge",)
     measures = totals
     ready_at = time(8)
     revised_for_days = 7

@@ -42,6 +42,7 @@ class CustomReport(AdReport):
     day_field = DAY_DIMENSION
     metrics = (*COUNTS, *MONEY, *RATIOS)
     totals = ("stat_cost", "show_cnt", "click_cnt", "convert_cnt", "attribution_convert_cnt")
+    unit_checks = ("stat_cost",)
     measures = totals
     ready_at = time(9)
     revised_for_days = 30

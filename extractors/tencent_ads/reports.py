@@ -29,6 +29,7 @@ class ByClock(AdReport):
     day_field = "date"
     metrics = METRICS
     totals = TOTALS
+    unit_checks = ("cost",)
     measures = TOTALS
     writes_no_value = False
     ready_at = time(8)
