@@ -3,6 +3,7 @@
 A platform's module says how its pages are asked for; everything else of a daily report is here.
 """
 
+from abc import abstractmethod
 from datetime import date, datetime
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -40,12 +41,12 @@ class AdReport(Stream):
     writes_no_value: ClassVar[bool] = True
 
     def detail(self, pull: "PullContext", first: date, last: date) -> Answer:
-        """Every page of the detail of these days."""
+        """Every page of the detail of these days; not for streams with their own `detail_pages`."""
         raise NotImplementedError
 
+    @abstractmethod
     def account_days(self, pull: "PullContext", first: date, last: date) -> Answer:
         """The account's own total of each of these days."""
-        raise NotImplementedError
 
     def detail_pages(self, pull: "PullContext", first: date, last: date) -> "Iterator[Answer]":
         """The detail in portions, each landed before the next is asked for."""
