@@ -14,11 +14,10 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 import requests
-from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
 
 from extractors.core.clock import PullClock
 from extractors.core.courier import Answer, Journal, LostAnswerError
@@ -31,6 +30,7 @@ from extractors.core.errors import (
     api_error,
 )
 from extractors.core.lanes import lanes_of
+from extractors.core.line import Line
 from extractors.core.ratelimit import Rate, RateLimiter
 from extractors.core.tape import Replay, Tape
 
@@ -144,7 +144,7 @@ class Session:
         holds = 0
         while True:
             try:
-                return self._retrying(attempt, *arguments)
+                return self._repeatedly(attempt, *arguments)
             except _Transient as transient:
                 raise transient.error from None
             except _Held as held:
@@ -152,6 +152,20 @@ class Session:
                     raise held.error from None
                 self.limiter.block(self.app, path, self.rates, held.rule.block_seconds[holds])
                 holds += 1
+
+    def _repeatedly(self, attempt: Callable, *arguments: object) -> Any:
+        try:
+            return attempt(*arguments)
+        except _Transient as transient:
+            failed: list[_Transient] = [transient]
+
+        # tenacity costs as much as a whole call: it is begun when there is something to repeat
+        def again() -> Any:
+            if failed:
+                raise failed.pop()
+            return attempt(*arguments)
+
+        return self._retrying(again)
 
     def _once(
         self,
@@ -300,6 +314,13 @@ def _kind(failure: Exception) -> str:
     return str(failure) if isinstance(failure, LostAnswerError) else type(failure).__name__
 
 
+_HEADERS = {
+    "User-Agent": "siyu",
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+}
+
+
 class _Pool:
     """Connections to one address. A request is put together here and handed to the adapter.
 
@@ -308,7 +329,9 @@ class _Pool:
     """
 
     def __init__(self, base_url: str) -> None:
-        self.adapter = HTTPAdapter(pool_connections=1, pool_maxsize=POOL)
+        self.adapter = Line(pool_connections=1, pool_maxsize=POOL)
+        # as urllib3 writes it: lower case, IDNA, no user
+        self.host = parse_url(base_url)._replace(auth=None).netloc
         # looked up once here instead of on every call
         self.proxies = requests.utils.get_environ_proxies(base_url)
         self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
@@ -318,10 +341,7 @@ class _Pool:
     ) -> Answer:
         request = requests.PreparedRequest()
         request.method, request.url = method, f"{url}?{urlencode(query)}" if query else url
-        request.headers = CaseInsensitiveDict(
-            {"User-Agent": "siyu", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
-        )
-        request.headers.update(headers)
+        request.headers = {"Host": self.host, **_HEADERS, **headers}
         if body is not None:
             is_form = isinstance(body, bytes)
             request.body = body if is_form else orjson.dumps(body)
