@@ -1,4 +1,5 @@
 import importlib.util
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,23 @@ def test_a_clock_that_was_set_back_does_not_block_for_ever(limiter, clock):
     clock._wall -= 100_000
     limiter.acquire("app", "/x", (Rate(10, 60),))
     assert clock.slept == []
+
+
+def test_the_sum_that_is_kept_is_that_of_the_slots_whatever_happens(limiter, clock):
+    rates = (Rate(40, 60), Rate(300, 600))
+    bucket, rng, on_their_way = limiter._bucket("app", "/x", rates), random.Random(3), []
+    for _ in range(3000):
+        # time stands still, goes on, leaps, and now and then is set back
+        clock._wall += rng.choice((0, 0, 0.2, 1, 5, 90, -30 if rng.random() < 0.1 else 0))
+        on_their_way.append(limiter.acquire("app", "/x", rates))
+        if rng.random() < 0.7:
+            taken_at = on_their_way.pop(rng.randrange(len(on_their_way)))
+            limiter.answered("app", "/x", rates, taken_at)
+        _, words = bucket._read()
+        for at, _, length in bucket.rates:
+            present = int(clock.wall() / length)
+            live = int(bucket._live(words, at, present)[:, 1].sum())
+            assert bucket._sum(words, at, present) == live
 
 
 def test_processes_share_the_limit(tmp_path):
