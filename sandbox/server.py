@@ -201,6 +201,9 @@ def run(
             log_level="warning",
             access_log=False,
             lifespan="off",
+            ws="none",
+            proxy_headers=False,
+            server_header=False,
             date_header=False,
         )
     )
