@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from extractors.core.storage import Storage
 
 IN_MEMORY = 1 * 2**20
+# compressing a smaller page costs more than it saves
+WORTH_PACKING = 4 * 2**10
 SUFFIX = ".pages"
-_FRAME = struct.Struct("<II")  # length of the compressed page, and of the page
+_FRAME = struct.Struct("<II")  # length of the page as it lies here, and of the page
 _BLOCK = struct.Struct("<I")
 BLOCK_BYTES = 2**20
 _NONCE_BYTES = 12
@@ -78,7 +80,9 @@ class Tape:
 
     def record(self, question: bytes, content: bytes) -> None:
         """Keep an answer."""
-        packed = self._codec.compress(content, asbytes=True) if content else b""
+        packed = content
+        if len(content) >= WORTH_PACKING:
+            packed = min(self._codec.compress(content, asbytes=True), content, key=len)
         with self._lock:
             if self._file is None:
                 self._file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - see close
@@ -155,7 +159,8 @@ class Replay:
             at, packed, size = places.popleft() if len(places) > 1 else places[0]
             self._file.seek(at)
             content = self._file.read(packed)
-        return self._codec.decompress(content, size, asbytes=True) if size else b""
+        # as long as the page itself: it lies here as it came
+        return self._codec.decompress(content, size, asbytes=True) if packed != size else content
 
     def close(self) -> None:
         """Let the pages go."""
