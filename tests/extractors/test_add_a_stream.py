@@ -103,5 +103,5 @@ def test_the_staging_blocks_are_what_dbt_reads(copy):
     models = yaml.safe_load((folder / "_tencent_ads__models.yml").read_text())["models"]
     described = next(m for m in models if m["name"] == "stg_tencent_ads__fund_days")
     sql = (folder / "stg_tencent_ads__fund_days.sql").read_text()
-    for column in described["data_tests"][0]["unique_combination"]["arguments"]["columns"]:
+    for column in described["data_tests"][0]["sound_rows"]["arguments"]["key"]:
         assert re.search(rf"\b{column}\b", sql)

@@ -89,7 +89,7 @@ def test_a_reader_that_waits_gets_the_database_when_the_writer_ends(home):
 
 
 def test_a_broken_rule_names_the_test_and_the_log(tmp_path):
-    """A report that spends a negative amount breaks not_negative in the fact."""
+    """A report that spends a negative amount breaks a rule of the fact."""
     settings = Settings(home=tmp_path)
     landing = Landing(tmp_path / "landing")
     landing.cycle(FIRST)
@@ -110,9 +110,10 @@ def test_a_broken_rule_names_the_test_and_the_log(tmp_path):
         },
     )
 
-    with pytest.raises(SiyuError, match="not_negative_fct_ad_performance_ad_cost_cny") as caught:
+    with pytest.raises(SiyuError, match="sound_rows_fct_ad_performance") as caught:
         build(settings, as_of=AS_OF + timedelta(hours=1))
 
+    assert "rule not_negative: ad_cost_cny, broken_rows 1" in caught.value.what
     assert "_facts__models.yml" in caught.value.where
     assert "dbt.log" in caught.value.where
     assert last_build_at(settings) is None, "a failed build moves no watermark"

@@ -1,9 +1,13 @@
 """The unit tests that lie beside the models, and what every model must have."""
 
+import re
+import shutil
 from datetime import date
 
 import pytest
 
+from siyu.errors import SiyuError
+from siyu.settings import Settings
 from siyu.warehouse import build, connect
 from siyu.warehouse.dbt import run_dbt
 from siyu.warehouse.state import PROJECT
@@ -24,8 +28,6 @@ WITHOUT_LOGIC = {
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory, landed):
-    from siyu.settings import Settings
-
     settings = Settings(home=tmp_path_factory.mktemp("built"), landing=str(landed))
     build(settings, as_of=morning(FIRST + timedelta(DAYS - 1)), with_tests=False)
     return settings
@@ -40,6 +42,26 @@ def test_every_unit_test_of_the_models_passes(built):
 
     assert len(results) >= 20
     assert {str(result.status) for result in results} == {"pass"}
+
+
+def test_sound_rows_names_every_rule_that_is_broken(built, tmp_path):
+    broken = Settings(home=tmp_path)
+    shutil.copy(built.warehouse, broken.work("warehouse.duckdb"))
+    with connect(broken, read_only=False) as connection:
+        connection.execute("insert into marts.mart_kpi_daily from marts.mart_kpi_daily limit 1")
+        connection.execute("update marts.mart_kpi_daily set completeness = 1.5 where value > 100")
+        connection.execute("update facts.fct_conversion set person_id = null, amount_cny = -1")
+        connection.execute("update facts.fct_conversion set attributed_by = 'guess'")
+
+    told = []
+    for model in ("mart_kpi_daily", "fct_conversion"):
+        with pytest.raises(SiyuError) as caught:
+            run_dbt(broken, ["test", "--select", f"{model},test_type:generic,sound_rows*"])
+        told += re.findall(r"rule (\w+): ([^;]+), broken_rows (\d+)", caught.value.what)
+
+    rules = [rule for rule, _, _ in told]
+    assert rules == ["shares", "key", "complete", "not_negative", "values"]
+    assert told[1][2] == "2", "both rows of the key that is there twice"
 
 
 def test_every_fact_says_its_grain_first():
