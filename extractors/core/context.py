@@ -3,7 +3,6 @@
 import importlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 
 from extractors.core.clock import PullClock
 from extractors.core.landing import Landing
+from extractors.core.lanes import side_by_side
 from extractors.core.manifest import Arrival, Commit, ControlTotal, Manifest
 from extractors.core.parse import business_dates, dates_of, to_table
 from extractors.core.privacy import Privacy
@@ -212,18 +212,8 @@ class PullContext:
             self.rejected.append(evidence)
 
     def map(self, function: Callable, items: Iterable, lanes: int) -> list:
-        """Call `function` on every item, `lanes` at a time; the first failure stops the rest."""
-        items = list(items)
-        if lanes <= 1 or len(items) <= 1:
-            return [function(item) for item in items]
-        with ThreadPoolExecutor(min(lanes, len(items)), thread_name_prefix="pull") as pool:
-            futures = [pool.submit(function, item) for item in items]
-            wait(futures, return_when=FIRST_EXCEPTION)
-            failed = next((f for f in futures if f.done() and f.exception()), None)
-            if failed:
-                pool.shutdown(cancel_futures=True)
-                failed.result()
-            return [future.result() for future in futures]
+        """Call `function` on every item, up to `lanes` at a time; the first failure stops all."""
+        return side_by_side(function, list(items), lanes)
 
     def quarantine_pages(self, reason: str, key: bytes) -> str:
         """Put every raw page of this pull aside, encrypted; returns where, or nothing."""

@@ -5,12 +5,14 @@ answer, one more is tried. Counted per process: several processes find their sha
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 MOST = 32
 # answers without a refusal, per lane, before one more is tried
 PATIENCE = 20
+# how long calls may take before another lane is opened
+OPEN_SECONDS = 0.02
 
 
 class Lanes:
@@ -61,3 +63,67 @@ def lanes_of(app: str, endpoint: str) -> Lanes:
     """The lanes of an app and endpoint, kept between pulls."""
     with _LOCK:
         return _LANES.setdefault((app, endpoint), Lanes())
+
+
+def side_by_side(function: Callable, items: list, lanes: int) -> list:
+    """Results of `function` for every item, up to `lanes` at a time; the first failure stops all.
+
+    One lane is used at first, and one more is opened whenever fewer calls have come back within
+    `OPEN_SECONDS` than there are lanes: threads that hardly wait only stand in each other's way.
+    """
+    if lanes <= 1 or len(items) <= 1:
+        return [function(item) for item in items]
+    work = _Work(function, items)
+    opener = threading.Thread(target=work.open_lanes, args=(lanes,), name="lanes", daemon=True)
+    opener.start()
+    try:
+        work.drive()
+    finally:
+        work.stop()
+        opener.join()
+    if work.failures:
+        raise work.failures[min(work.failures)]
+    return work.results
+
+
+class _Work:
+    """Items that several threads take one by one."""
+
+    def __init__(self, function: Callable, items: list) -> None:
+        self.results: list = [None] * len(items)
+        self.failures: dict[int, BaseException] = {}
+        self._function, self._items = function, items
+        self._next, self._lock, self._over = iter(range(len(items))), threading.Lock(), False
+        self._finished, self._driven = 0, threading.Event()
+
+    def drive(self) -> None:
+        """Take items until there are none."""
+        while (number := self._take()) is not None:
+            try:
+                self.results[number] = self._function(self._items[number])
+            except BaseException as error:  # raised by `side_by_side`
+                self.failures[number] = error
+            with self._lock:
+                self._finished += 1
+
+    def open_lanes(self, lanes: int) -> None:
+        """Start more threads while calls are slow, until the first one finds nothing left."""
+        opened: list[threading.Thread] = []
+        seen = 0
+        while len(opened) < lanes - 1 and not self._driven.wait(OPEN_SECONDS):
+            if self._finished - seen <= len(opened) and not self.failures:
+                opened.append(threading.Thread(target=self.drive, name="pull", daemon=True))
+                opened[-1].start()
+            seen = self._finished
+        for thread in opened:
+            thread.join()
+
+    def stop(self) -> None:
+        """Let nobody take another item."""
+        with self._lock:
+            self._over = True
+        self._driven.set()
+
+    def _take(self) -> int | None:
+        with self._lock:
+            return None if self._over or self.failures else next(self._next, None)

@@ -209,7 +209,6 @@ def test_a_metric_that_does_not_go_with_the_dimensions_is_not_asked_for(oceaneng
 
 def test_a_metric_we_cannot_do_without_is_an_error_by_name(oceanengine, run):
     config(oceanengine, without=("attribution_convert_cnt",))
-    totals(oceanengine, [])
     with pytest.raises(SiyuError, match="no longer offers attribution_convert_cnt"):
         pull(run)
 
@@ -349,7 +348,6 @@ def test_a_file_with_chinese_headings_is_read_by_the_platforms_own_list(platform
 
 
 def test_a_file_without_a_column_or_cut_in_a_line_lands_nothing(platform_ready, run, settings):
-    totals(platform_ready, [total()])
     task(platform_ready, "COMPLETED", content=b"a,b\n1,2\n")
     with pytest.raises(SiyuError, match="no column stat_time_day"):
         pull(run, account=LARGE)
