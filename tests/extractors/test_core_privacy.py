@@ -66,7 +66,7 @@ def test_ids_of_a_large_pull_wait_in_the_vault_and_end_in_its_table(tmp_path, mo
     assert large.save() == 3 * 60 + 1 + 60
     with closing(sqlite3.connect(path)) as vault:
         names = [name for (name,) in vault.execute("select name from sqlite_master")]
-        assert "waiting" not in names
+        assert "put_aside" not in names
         [[count]] = vault.execute("select count(distinct clear_id) from ids")
     assert count == 241
 
