@@ -52,8 +52,10 @@ def to_table(
     for column in stream.schema:
         if column.name in parsed.always:
             values = list(map(itemgetter(column.name), rows))
-        else:
+        elif column.name in parsed.fields:
             values = [row.get(column.name) for row in rows]
+        else:
+            values = [None] * len(rows)
         treatment = stream.personal_columns.get(column.name)
         if treatment in (Personal.PSEUDONYM, Personal.HASH_ONLY):
             values = privacy.pseudonyms(values, treatment)
@@ -166,12 +168,11 @@ def _array(values: list, column: pa.Field, extras: list[dict | None], parsed: Pa
     except _FAILURES:
         pass  # something is spelt otherwise
     if pa.types.is_string(kind) and isinstance(values[0], list | dict):
-        dumps = orjson.dumps
         with contextlib.suppress(*_FAILURES):
             # straight to what `text` would come to for each
-            return pa.array(
-                [text(v) if v is None or isinstance(v, str) else dumps(v) for v in values], kind
-            )
+            if set(map(type, values)) <= {list, dict}:
+                return pa.array(map(orjson.dumps, values), kind, size=len(values))
+            return pa.array([v if v is None else text(v) for v in values], kind)
     elif pa.types.is_string(kind) and isinstance(values[0], int):
         with contextlib.suppress(*_FAILURES):
             # ids that came as numbers, all of them: every digit is kept
@@ -194,7 +195,9 @@ def _moments(values: list, kind: pa.DataType) -> pa.Array:
     first = next((value for value in values if value is not None), None)
     if isinstance(first, str) and not first.isdigit():
         return pa.array(values, pa.string()).cast(kind)
-    seconds = pa.array([value or None for value in values], pa.int64())
+    seconds = pa.array(values, pa.int64())
+    if 0 in values:
+        seconds = pa.array([value or None for value in values], pa.int64())
     return seconds.cast(pa.timestamp("s", tz="UTC")).cast(kind)
 
 
@@ -211,9 +214,12 @@ _READERS: dict[int, Callable] = {
 def _extras(stream: Stream, rows: list[dict], parsed: Parsed) -> list[dict | None]:
     known = frozenset(stream.schema.names) | stream.known_fields | stream.personal_columns.keys()
     extras: list[dict | None] = [None] * len(rows)
-    shapes = set(map(tuple, rows))  # rows mostly come in one shape, their keys in one order
-    parsed.fields.update(*shapes)
-    parsed.always = frozenset.intersection(*map(frozenset, shapes)) if shapes else frozenset()
+    parsed.fields.update(*rows)
+    if set(map(len, rows)) <= {len(parsed.fields)}:
+        parsed.always = frozenset(parsed.fields)  # as mostly
+    else:
+        shapes = set(map(tuple, rows))
+        parsed.always = frozenset.intersection(*map(frozenset, shapes))
     if parsed.fields <= known:
         return extras
     for position, row in enumerate(rows):

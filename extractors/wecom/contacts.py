@@ -142,9 +142,10 @@ def _pair_key(element: dict) -> tuple:
 
 def _pair(element: dict) -> dict:
     """One (customer, staff member) pair as a flat row."""
-    contact, follow = element["external_contact"], element["follow_info"]
-    row = {**contact, **follow, "tag_ids": follow.get("tag_id") or []}
+    row, follow = element["external_contact"], element["follow_info"]
+    row.update(follow)
+    row["tag_ids"] = follow.get("tag_id") or []
     # the customer may be the one who started it: then this is a customer's id, not a member's
-    if row.get("oper_userid") == contact.get("external_userid"):
+    if row.get("oper_userid") == row.get("external_userid"):
         row["oper_userid"] = CUSTOMER_STARTED
     return row
