@@ -113,7 +113,13 @@ class Landing:
     def repeats(self, days: Iterable[date]) -> int:
         """How many rows of these dates repeat the primary key of another."""
         self.collect()
-        keys = [DAY, *self.stream.primary_key]
+        key = self.stream.primary_key
+        if self._runs is None:
+            asked = sorted(self._bounds.keys() & set(days))
+            if len(asked) == len(self._bounds):
+                return spill.repeated_keys(self._table, key)
+            return sum(spill.repeated_keys(self.day(day), key) for day in asked)
+        keys = [DAY, *key]
         return sum(
             part.num_rows - part.group_by(keys).aggregate([]).num_rows
             for day in days
@@ -151,11 +157,10 @@ class Landing:
         days = self.collect()
         if self._runs is not None:
             return [self._write_large(day, on_part) for day in days]
-        table = spill.without_copies(self._table, self.stream.primary_key)
+        table, self.repeated_keys = spill.without_copies(self._table, self.stream.primary_key)
         self.copies = self._table.num_rows - table.num_rows
         if self.copies:
             self._table, self._bounds = table, spill.bounds_of(table[DAY])
-        self.repeated_keys = spill.repeated_keys(self._table, self.stream.primary_key)
         if on_part:
             on_part(self._table)
         names = self.stream.schema.names
@@ -182,9 +187,9 @@ class Landing:
             writer = None
             try:
                 for found in self._runs.parts(day):
-                    part = spill.without_copies(found, self.stream.primary_key)
+                    part, repeated = spill.without_copies(found, self.stream.primary_key)
                     self.copies += found.num_rows - part.num_rows
-                    self.repeated_keys += spill.repeated_keys(part, self.stream.primary_key)
+                    self.repeated_keys += repeated
                     if on_part:
                         on_part(part)
                     digest.add(part.select([*self.stream.schema.names, "_extra"]))
@@ -248,14 +253,21 @@ class _Digest:
     def _take(self, rows: int) -> None:
         waiting = pa.concat_tables(self._waiting)
         [batch] = waiting.slice(0, rows).combine_chunks().to_batches()
-        empty = [name for name in batch.schema.names if batch[name].null_count == rows]
-        self._digest.update(repr(empty).encode())
-        batch = batch.drop_columns(empty)
-        if any(column.null_count for column in batch.columns):
-            # a slice's last byte of null marks holds its neighbours' too: a copy's does not
-            batch = batch.take(pa.array(np.arange(rows)))
-        self._digest.update(batch.serialize())
+        self.take(batch)
         self._waiting, self._rows = [waiting.slice(rows)], self._rows - rows
+
+    def take(self, batch: pa.RecordBatch) -> None:
+        """Hash a piece; the caller cuts pieces as `add` does."""
+        nulls = [column.null_count for column in batch.columns]
+        empty = [n for n, count in enumerate(nulls) if count == batch.num_rows]
+        names = batch.schema.names
+        self._digest.update(repr([names[n] for n in empty]).encode())
+        if empty:
+            batch = batch.select([n for n in range(len(names)) if nulls[n] < batch.num_rows])
+        if sum(nulls) > len(empty) * batch.num_rows:
+            # a slice's last byte of null marks holds its neighbours' too: a copy's does not
+            batch = batch.take(pa.array(np.arange(batch.num_rows)))
+        self._digest.update(batch.serialize())
 
     def hexdigest(self) -> str:
         if self._rows:
@@ -282,7 +294,10 @@ def parquet(table: pa.Table) -> pa.Buffer:
 def content_hash(table: pa.Table) -> str:
     """Hash of the vendor's own values: the same payload pulled again has the same hash."""
     digest = _Digest()
-    digest.add(table)
+    if 0 < table.num_rows <= ROWS_PER_HASH and len(batches := table.to_batches()) == 1:
+        digest.take(batches[0])  # most days are small and in one piece
+    else:
+        digest.add(table)
     return digest.hexdigest()
 
 

@@ -8,6 +8,7 @@ part fits and the parts follow one another: the file is sorted all the same.
 import tempfile
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from extractors.core.stream import DAY
 # what may wait in memory before it becomes a run
 BYTES_IN_MEMORY = 16 * 2**20
 BATCH_ROWS = 8192
+# below it, Python compares faster than the start of a vector operation takes
+FEW_ROWS = 64
 
 
 class Runs:
@@ -136,46 +139,53 @@ def sorted_by_key(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
     return table.sort_by([(name, "ascending") for name in (DAY, *key)]).combine_chunks()
 
 
-def without_copies(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
+def without_copies(table: pa.Table, key: tuple[str, ...]) -> tuple[pa.Table, int]:
     """Sorted rows, each once: a page that a source sends twice says nothing new.
 
     Rows that share their key and differ elsewhere are all kept: which of them is right is not ours
-    to guess, and the landing gate names them.
+    to guess, and the landing gate names them. How many of them there are is returned too.
     """
-    if table.num_rows < 2:
-        return table
     same = _same_as_before(table, (DAY, *key))
-    if not pc.any(same).as_py():
-        return table
+    if not same.any():
+        return table, 0
     # only rows that share a key are worth comparing whole; copies of one need not be neighbours
-    shared = pc.or_(
-        pa.concat_arrays([pa.array([False]), same]), pa.concat_arrays([same, pa.array([False])])
-    )
+    shared = pa.array(same | np.append(same[1:], False))
     position = pa.array(np.arange(table.num_rows))
     suspects = table.append_column("_position", position).filter(shared)
     first = suspects.group_by(table.column_names, use_threads=False).aggregate(
         [("_position", "min")]
     )
     kept = pc.or_(pc.invert(shared), pc.is_in(position, first["_position_min"].combine_chunks()))
-    return table.filter(kept).combine_chunks()
+    table = table.filter(kept).combine_chunks()
+    return table, repeated_keys(table, key)
 
 
 def repeated_keys(table: pa.Table, key: tuple[str, ...]) -> int:
     """How many sorted rows have the date and key of the one before."""
+    return int(_same_as_before(table, (DAY, *key)).sum())
+
+
+def _same_as_before(table: pa.Table, columns: tuple[str, ...]) -> np.ndarray:
+    """For each row whether it has the values of the one before (null is null)."""
+    same = np.zeros(table.num_rows, dtype=bool)
     if table.num_rows < 2:
-        return 0
-    return pc.sum(_same_as_before(table, (DAY, *key)), min_count=0).as_py()
-
-
-def _same_as_before(table: pa.Table, columns: tuple[str, ...]) -> pa.Array:
-    """For each row but the first, whether it has the values of the one before (null is null)."""
-    same = pa.array(np.ones(table.num_rows - 1, dtype=bool))
-    for name in columns:
+        return same
+    if table.num_rows < FEW_ROWS:
+        rows = list(zip(*(table[name].to_pylist() for name in columns), strict=True))
+        same[1:] = [row == before for before, row in pairwise(rows)]
+        return same
+    same[1:] = True
+    # the last column of a key tells most rows apart: once nothing is left, the others say nothing
+    for name in reversed(columns):
         values = table[name].combine_chunks()
         later, earlier = values.slice(1), values.slice(0, len(values) - 1)
-        equal = pc.fill_null(pc.equal(later, earlier), fill_value=False)
-        both_null = pc.and_(pc.is_null(later), pc.is_null(earlier))
-        same = pc.and_(same, pc.or_(equal, both_null))
+        equal = pc.equal(later, earlier)
+        if values.null_count:
+            both_null = pc.and_(pc.is_null(later), pc.is_null(earlier))
+            equal = pc.or_(pc.fill_null(equal, fill_value=False), both_null)
+        same[1:] &= equal.to_numpy(zero_copy_only=False)
+        if not same.any():
+            break
     return same
 
 

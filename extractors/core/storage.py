@@ -102,13 +102,26 @@ class Storage:
         }
 
     def write_atomically(self, path: str, content: Buffer) -> None:
-        """Put a file there whole."""
-        with self.staged(path) as temporary:
-            temporary.write_bytes(content)
+        """Put a file there whole.
+
+        Raises:
+            StorageFullError: the disk or the quota is full.
+        """
+        with self.staged(path, has_folder=True) as temporary:
+            try:
+                temporary.write_bytes(content)
+            except FileNotFoundError:
+                # most files come into a folder that is there
+                temporary.parent.mkdir(parents=True, exist_ok=True)
+                temporary.write_bytes(content)
 
     @contextmanager
-    def staged(self, path: str) -> Iterator[Path]:
+    def staged(self, path: str, *, has_folder: bool = False) -> Iterator[Path]:
         """A local path to write to; on leaving it becomes the file, on an error it vanishes.
+
+        Args:
+            path: of the file.
+            has_folder: its folder is there, or the caller makes it.
 
         Raises:
             StorageFullError: the disk or the quota is full.
@@ -121,12 +134,14 @@ class Storage:
             handle, name = tempfile.mkstemp(prefix="siyu-", suffix=".tmp")
             os.close(handle)
             final, temporary = None, Path(name)
+        is_moved = False
         try:
-            if final is not None:
+            if final is not None and not has_folder:
                 final.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             if final is not None:
                 temporary.replace(final)
+                is_moved = True
             else:
                 self._fs.put_file(str(temporary), f"{self._remote_root}/{path}")
         except OSError as error:
@@ -139,7 +154,8 @@ class Storage:
                 ) from error
             raise
         finally:
-            temporary.unlink(missing_ok=True)
+            if not is_moved:
+                temporary.unlink(missing_ok=True)
 
     def remove(self, path: str) -> None:
         """Take a file away if it is there."""
@@ -176,7 +192,6 @@ def _scan(
 def _listing(folder: str) -> _Listing:
     folders, files = [], {}
     try:
-        changed = Path(folder).stat().st_mtime_ns
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_dir():
@@ -186,19 +201,20 @@ def _listing(folder: str) -> _Listing:
                     files[entry.name] = (stat.st_size, stat.st_mtime_ns)
     except FileNotFoundError:
         return 0, [], {}
-    return changed, folders, files
+    return 0, folders, files
 
 
 def _remembered(folder: str) -> _Listing:
     """As `_listing`; a folder in which no name came or went since is not looked into again."""
     known = _LISTINGS.get(folder)
     try:
-        if known and Path(folder).stat().st_mtime_ns == known[0]:
-            return known
+        changed = os.stat(folder).st_mtime_ns  # noqa: PTH116 - thousands a day; a Path costs more
     except FileNotFoundError:
         return 0, [], {}
+    if known and changed == known[0]:
+        return known
     now = time.time_ns()
-    found = _listing(folder)
-    if now - found[0] > _SETTLED_NS:
+    found = (changed, *_listing(folder)[1:])
+    if now - changed > _SETTLED_NS:
         _LISTINGS[folder] = found
     return found

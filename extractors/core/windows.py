@@ -1,8 +1,9 @@
 """What to pull next, derived from the manifest: there is no other memory of where we were."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 
+from extractors.core.history import folded
 from extractors.core.manifest import Commit, Manifest
 from extractors.core.stream import Kind, Stream
 from siyu.accounts import Account
@@ -12,6 +13,8 @@ from siyu.errors import UsageError
 FIRST_PULL_DAYS = 30
 # The look-back is learnt only from this many days whose final value is known ...
 MIN_CLOSED_DAYS = 14
+# ... of the last so many: a source's habits change, and years of them would take longer each day,
+LEARNT_DAYS = 180
 # ... and is the delay by which this share of the final value had arrived,
 ARRIVED_SHARE = 0.995
 # but never shorter than this: a source that stood still for days (the 3 to 5 day lag) is read again
@@ -69,7 +72,8 @@ def due_dates(stream: Stream, account: Account, manifest: Manifest, as_of: datet
         last = last_followed(commits)
         start = business_date(last.pulled_at) if last else first_pull
         return days(max(start, oldest or start), newest)
-    newest_of, delays, unready = _report_state(commits)
+    key = ("report", manifest.address, stream.address, account.account)
+    newest_of, delays, unready = folded(key, commits, lambda: ({}, {}, set()), _add_report)
     answered = newest_of.keys() | unready
     start = min(answered, default=first_pull)
     start = max(start, oldest or start)
@@ -96,9 +100,9 @@ def look_back_days(stream: Stream, manifest: Manifest, as_of: datetime) -> int:
     """Days back that are worth reading again each day.
 
     Learnt from the stream's own arrivals, over all its accounts (a small one alone says little),
-    once enough days are closed: the first delay from which on every measure has 99.5 % of its final
-    value, summed over the closed days. Never less than 7 days, otherwise never more than the
-    contract's `revised_for_days`, which holds until then.
+    once enough of the last days are closed: the first delay from which on every measure has 99.5 %
+    of its final value, summed over the closed days. Never less than 7 days, otherwise never more
+    than the contract's `revised_for_days`, which holds until then.
     """
     contract = stream.revised_for_days
     if contract <= MIN_LOOK_BACK_DAYS:
@@ -108,7 +112,9 @@ def look_back_days(stream: Stream, manifest: Manifest, as_of: datetime) -> int:
         for commit in manifest.commits(stream.source, stream.name)
         if commit.pulled_at < as_of
     ]
-    learnt = learnt_delay(_known_by_delay(commits), contract, business_date(as_of))
+    key = ("delays", manifest.address, stream.address)
+    known = folded(key, commits, dict, _add_known)
+    learnt = learnt_delay(known, contract, business_date(as_of))
     return contract if learnt is None else min(max(learnt, MIN_LOOK_BACK_DAYS), contract)
 
 
@@ -122,11 +128,11 @@ def learnt_delay(known: KnownByDelay, contract_days: int, today: date) -> int | 
         today: the business day it is.
     """
     answer = None
-    for by_day in known.values():
+    for by_day in list(known.values()):
         closed = [
             delays
-            for (_, day), delays in by_day.items()
-            if (today - day).days >= contract_days
+            for (_, day), delays in list(by_day.items())
+            if contract_days <= (today - day).days <= contract_days + LEARNT_DAYS
             and max(delays) >= contract_days
             and min(delays) <= MIN_LOOK_BACK_DAYS
         ]
@@ -134,8 +140,10 @@ def learnt_delay(known: KnownByDelay, contract_days: int, today: date) -> int | 
         if len(closed) < MIN_CLOSED_DAYS or final <= 0:
             continue
         settled = contract_days
+        readings = [_known_at(delays, contract_days) for delays in closed]
+        arrived = [sum(values) for values in zip(*readings, strict=True)]
         for delay in range(contract_days - 1, 0, -1):
-            if abs(sum(_at(delays, delay) for delays in closed) / final - 1) > 1 - ARRIVED_SHARE:
+            if abs(arrived[delay - 1] / final - 1) > 1 - ARRIVED_SHARE:
                 break
             settled = delay
         answer = max(answer or 0, settled)
@@ -187,35 +195,34 @@ def last_followed(commits: Iterable[Commit]) -> Commit | None:
     return next((c for c in reversed(list(commits)) if not c.is_backfill), None)
 
 
-def _report_state(commits: Iterable[Commit]) -> tuple[dict[date, date], dict[date, int], set]:
+def _add_report(state: tuple[dict[date, date], dict[date, int], set], commit: Commit) -> None:
     """Per day: business day of its newest answer, its delay; and the days found not ready last."""
-    newest_of: dict[date, date] = {}
-    delays: dict[date, int] = {}
-    unready: set[date] = set()
-    for commit in commits:
-        pulled = business_date(commit.pulled_at)
-        for day in commit.covered_dates:
-            newest_of[day], delays[day] = pulled, (pulled - day).days
-        unready -= set(commit.covered_dates)
-        unready |= set(commit.not_ready_dates)
-    return newest_of, delays, unready
+    newest_of, delays, unready = state
+    pulled = business_date(commit.pulled_at)
+    for day in commit.covered_dates:
+        newest_of[day], delays[day] = pulled, (pulled - day).days
+    unready.difference_update(commit.covered_dates)
+    unready.update(commit.not_ready_dates)
 
 
-def _known_by_delay(commits: list[Commit]) -> KnownByDelay:
-    known: KnownByDelay = {}
-    for commit in commits:
-        pulled = business_date(commit.pulled_at)
-        totals: dict[tuple[str, date], float] = {}
-        for arrival in commit.arrivals:
-            key = (arrival.measure, arrival.event_date)
-            totals[key] = totals.get(key, 0) + arrival.value
-        for (measure, day), value in totals.items():
-            known.setdefault(measure, {}).setdefault((commit.account, day), {})[
-                (pulled - day).days
-            ] = value
-    return known
+def _add_known(known: KnownByDelay, commit: Commit) -> None:
+    pulled = business_date(commit.pulled_at)
+    totals: dict[tuple[str, date], float] = {}
+    for arrival in commit.arrivals:
+        key = (arrival.measure, arrival.event_date)
+        totals[key] = totals.get(key, 0) + arrival.value
+    for (measure, day), value in totals.items():
+        known.setdefault(measure, {}).setdefault((commit.account, day), {})[(pulled - day).days] = (
+            value
+        )
 
 
-def _at(delays: dict[int, float], delay: int) -> float:
-    """What was known at a delay: the newest reading at or before it."""
-    return delays[max((d for d in delays if d <= delay), default=min(delays))]
+def _known_at(delays: dict[int, float], upto: int) -> Iterator[float]:
+    """What was known at each delay from 1 to before `upto`: the newest reading by then.
+
+    Before the first reading: that one.
+    """
+    value = delays[max((d for d in delays if d <= 0), default=min(delays))]
+    for delay in range(1, upto):
+        value = delays.get(delay, value)
+        yield value

@@ -127,7 +127,9 @@ def test_a_page_given_twice_lands_once_and_is_counted(tmp_path, monkeypatch, mem
     assert landing.copies == 2 * made[0].num_rows
 
 
-def test_nulls_are_equal_and_differing_rows_of_a_key_all_stay():
+@pytest.mark.parametrize("few", [0, 64])
+def test_nulls_are_equal_and_differing_rows_of_a_key_all_stay(few, monkeypatch):
+    monkeypatch.setattr(spill, "FEW_ROWS", few)
     key = ("id", "part")
     table = pa.table(
         {
@@ -137,9 +139,10 @@ def test_nulls_are_equal_and_differing_rows_of_a_key_all_stay():
             "value": pa.array([1, None, 1, None, None], pa.int64()),
         }
     )
-    kept = spill.without_copies(table, key)
+    kept, repeated = spill.without_copies(table, key)
     assert kept.to_pydict()["value"] == [1, None, None, None]
     assert kept.to_pydict()["id"] == ["a", "a", "b", "b"]
+    assert repeated == 1
 
 
 def test_runs_leave_nothing_behind(tmp_path, monkeypatch):

@@ -147,3 +147,11 @@ def test_broken_lines_lose_personal_values_also_when_cut_in_the_middle():
     assert "o\\" not in shown
     assert "cut" not in shown
     assert '"n": 1' in shown
+
+
+def test_rows_with_as_many_but_other_fields_are_not_alike(parse):
+    parsed, rows = parse({"id": "1", "count": 1}, {"id": "2", "new": 5})
+    assert parsed.always == {"id"}
+    assert parsed.unknown_fields == {"new"}
+    assert [row["count"] for row in rows] == [1, None]
+    assert [row["_extra"] for row in rows] == [None, '{"new":5}']

@@ -77,3 +77,18 @@ def test_pseudonyms_are_the_standard_hmac_whatever_the_keys_length():
         privacy = Privacy(key, Path("unused"))
         assert privacy.pseudonym("wm-1") == expected
         assert privacy.pseudonyms(["wm-1", ""], Personal.HASH_ONLY) == [expected, None]
+
+
+def test_what_is_remembered_of_one_key_or_treatment_is_not_taken_for_another(tmp_path):
+    path = tmp_path / "ids.sqlite"
+    one = Privacy(b"one", path)
+    one.pseudonyms(["a"], Personal.PSEUDONYM)
+    one.save()
+    assert one.pseudonyms(["a", 1], Personal.PSEUDONYM)[0] == one.pseudonym("a")
+    cookies = Privacy(b"one", path)
+    assert cookies.pseudonyms(["b"], Personal.HASH_ONLY) == [one.pseudonym("b")]
+    assert cookies.pseudonyms(["b"], Personal.PSEUDONYM) == [one.pseudonym("b")]
+    assert cookies.save() == 1  # the same id as a person's is owed to the vault
+    other = Privacy(b"two", path)
+    assert other.pseudonyms(["a"], Personal.PSEUDONYM) == [other.pseudonym("a")]
+    assert other.pseudonym("a") != one.pseudonym("a")

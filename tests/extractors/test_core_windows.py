@@ -121,6 +121,24 @@ def test_asking_twice_at_one_moment_gives_the_same_answer(manifest):
     assert due_dates(ADS, ACCOUNT, manifest, morning(TODAY, "12:00")) == []
 
 
+def test_what_was_due_earlier_and_after_a_late_commit_is_not_taken_from_memory(manifest):
+    first, second = days(date(2026, 3, 14), date(2026, 4, 11)), [date(2026, 4, 12)]
+    pulled(manifest, BEHAVIOUR, date(2026, 4, 12), first)
+    before = due_dates(BEHAVIOUR, ACCOUNT, manifest, morning(date(2026, 4, 13), "10:00"))
+    pulled(manifest, BEHAVIOUR, date(2026, 4, 13), second)
+    assert date(2026, 4, 12) not in due_dates(
+        BEHAVIOUR, ACCOUNT, manifest, morning(date(2026, 4, 13), "23:00")
+    )
+    assert date(2026, 4, 12) in before
+    assert due_dates(BEHAVIOUR, ACCOUNT, manifest, morning(date(2026, 4, 13), "10:00")) == before
+    # a pull as of an earlier moment, committed last
+    pulled(manifest, BEHAVIOUR, date(2026, 4, 13), second, unready=second, clock="11:00")
+    pulled(manifest, BEHAVIOUR, date(2026, 4, 13), [], unready=second, clock="10:45")
+    assert date(2026, 4, 12) in due_dates(
+        BEHAVIOUR, ACCOUNT, manifest, morning(date(2026, 4, 13), "23:00")
+    )
+
+
 def test_a_list_is_due_once_a_day(manifest):
     assert due_dates(STAFF, ACCOUNT, manifest, morning(TODAY)) == [TODAY]
     pulled(manifest, STAFF, TODAY, [TODAY], clock="07:00")
