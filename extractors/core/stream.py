@@ -120,7 +120,7 @@ class Stream(ABC):
         """
         sums = [measure for measure in self.measures if measure != "rows"]
         by = [DAY, self.channel_column] if self.channel_column else [DAY]
-        grouped = table.group_by(by).aggregate(
+        grouped = table.group_by(by, use_threads=False).aggregate(
             [(measure, "sum") for measure in sums] + [([], "count_all")]
         )
         days = grouped[DAY].to_pylist()

@@ -35,7 +35,7 @@ class Sums:
                 self._arrived[key] = _sum(self._arrived.get(key), value)
         measures = sorted({measure for _, measure in self.platform} - {"rows"})
         if self.platform:
-            grouped = table.group_by(DAY).aggregate(
+            grouped = table.group_by(DAY, use_threads=False).aggregate(
                 [(measure, "sum") for measure in measures] + [([], "count_all")]
             )
             days = grouped[DAY].to_pylist()
