@@ -1,7 +1,6 @@
 """What was known of each business day after each pull, as arrays, from the manifest alone."""
 
 import weakref
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -24,6 +23,7 @@ class History:
 
     Attributes:
         is_occasional: a day may have nothing without being late (see `Stream`).
+        ready: [day], when the source should have the day, hours since 1970.
         first: ordinal of the first day; the arrays' day axis runs from there without gaps.
         series: (channel, measure) of each series, sorted.
         pulled: moment of each pull, hours since 1970 in UTC, ascending.
@@ -43,6 +43,7 @@ class History:
     is_occasional: bool
     first: int
     series: tuple[tuple[str, str], ...]
+    ready: np.ndarray
     pulled: np.ndarray
     answers: np.ndarray
     not_ready: np.ndarray
@@ -56,21 +57,27 @@ class History:
         """Ordinals of the day axis."""
         return self.first + np.arange(self.answers.shape[1])
 
+    @property
+    def starts(self) -> np.ndarray:
+        """When each day of the axis begins, hours since 1970."""
+        return day_starts(self.first, self.first + self.answers.shape[1] - 1)
+
     def last_pull(
         self, until: np.ndarray | float, since: np.ndarray | float = -np.inf
     ) -> np.ndarray:
-        """[day] index of the newest pull that answers for each day, pulled within bounds; or -1.
+        """[…, day] index of the newest pull that answers for each day, pulled within bounds; or -1.
 
-        The bounds are hours since 1970, one for all days or one per day.
+        The bounds are hours since 1970: one for all days, one per day, or more rows of such.
         """
         moments = self.pulled[:, None]
+        until = np.expand_dims(until, -2) if np.ndim(until) else until
         usable = self.answers & (moments <= until) & (moments >= since)
         index = np.where(usable, np.arange(len(self.pulled))[:, None], -1)
-        return index.max(axis=0, initial=-1)
+        return index.max(axis=-2, initial=-1)
 
     def known(self, pull_of_day: np.ndarray) -> np.ndarray:
-        """[series, day] values as known by the pull given per day; NaN where there is none."""
-        days = np.arange(len(pull_of_day))
+        """[series, …, day] values as known by the pull given per day; NaN where there is none."""
+        days = np.arange(pull_of_day.shape[-1])
         found = self.values[:, pull_of_day, days]
         return np.where(pull_of_day >= 0, found, np.nan)
 
@@ -80,9 +87,12 @@ def hours(moment: datetime) -> float:
     return moment.astimezone(UTC).timestamp() / 3600
 
 
-def day_starts(days: Iterable[int]) -> np.ndarray:
-    """When each business day begins, hours since 1970."""
-    return np.array([_start(int(day)) for day in days])
+@cache
+def day_starts(first: int, last: int) -> np.ndarray:
+    """When each business day from first to last (ordinals) begins, hours since 1970."""
+    starts = np.array([_start(day) for day in range(first, last + 1)])
+    starts.flags.writeable = False  # shared
+    return starts
 
 
 @cache
@@ -99,43 +109,46 @@ def history(
     has_channels = stream.channel_column is not None
     packed = [_packed(commit) for commit in commits]
     wanted = set(stream.measures)
+    layouts = {pack.names for pack in packed}
     names = sorted(
         {
             (_channel(channel, has_channels), measure)
-            for pack in packed
-            for channel, measure in pack.names
+            for layout in layouts
+            for channel, measure in layout
             if measure in wanted
         }
     )
     if not names:
         names = [("", measure) for measure in stream.measures]
     index = {name: number for number, name in enumerate(names)}
-    pulls = len(commits)
-    is_event = str(stream.kind) == "event"
-    values = np.full((len(names), pulls, width), np.nan)
-    answers = np.zeros((pulls, width), dtype=bool)
-    not_ready = np.zeros((pulls, width), dtype=bool)
-    for p, pack in enumerate(packed):
-        answers[p, _within(pack.covered - origin, width)] = True
-        not_ready[p, _within(pack.not_ready - origin, width)] = True
-        rows = np.array(
+    series_of = {
+        layout: np.array(
             [
                 index.get((_channel(channel, has_channels), measure), -1)
-                for channel, measure in pack.names
+                for channel, measure in layout
             ],
             dtype=int,
-        )[pack.name]
-        days = pack.day - origin
-        inside = (rows >= 0) & (days >= 0) & (days < width)
-        found = np.zeros((len(names), width))
-        # added, not set: '' and null may both be "no channel"
-        np.add.at(found, (rows[inside], days[inside]), pack.value[inside])
-        values[rows[inside], p, days[inside]] = found[rows[inside], days[inside]]
+        )
+        for layout in layouts
+    }
+    shape = (len(names), len(commits), width)
+    is_event = str(stream.kind) == "event"
+    answers = _marked([pack.covered for pack in packed], origin, width)
+    not_ready = _marked([pack.not_ready for pack in packed], origin, width)
+    series = _joined([series_of[pack.names][pack.name] for pack in packed])
+    days = _joined([pack.day for pack in packed]) - origin
+    pulls = _pull_numbers([pack.day for pack in packed])
+    inside = (series >= 0) & (days >= 0) & (days < width)
+    cells = np.ravel_multi_index((series[inside], pulls[inside], days[inside]), shape)
+    found = _joined([pack.value for pack in packed], float)[inside]
+    values = np.full(shape, np.nan)
+    # added, not set: '' and null may both be "no channel"
+    values.ravel()[cells] = np.bincount(cells, found, values.size)[cells]
     pulled = np.array([hours(c.pulled_at) for c in commits])
     if is_event:
         # what a pull does not mention is as it was; a pull after the day's end knows the day
         values = np.nan_to_num(_carried_forward(values))
-        answers = pulled[:, None] >= day_starts(range(origin + 1, origin + width + 1))[None, :]
+        answers = pulled[:, None] >= day_starts(origin + 1, origin + width)[None, :]
     else:
         # a whole day is answered for: a channel that is not in the answer had nothing
         values = np.where(answers[None], np.nan_to_num(values), np.nan)
@@ -147,6 +160,10 @@ def history(
         stream.is_occasional,
         origin,
         tuple(names),
+        day_starts(origin, origin + width - 1)
+        + (0 if str(stream.kind) == "entity" else 24)
+        + stream.ready_at.hour
+        + stream.ready_at.minute / 60,
         pulled,
         answers,
         not_ready,
@@ -191,8 +208,22 @@ def _packed(commit: "Commit") -> _Packed:
     return pack
 
 
-def _within(days: np.ndarray, width: int) -> np.ndarray:
-    return days[(days >= 0) & (days < width)]
+def _marked(days_of_pull: list[np.ndarray], origin: int, width: int) -> np.ndarray:
+    """[pull, day] whether a pull names a day."""
+    marked = np.zeros((len(days_of_pull), width), dtype=bool)
+    days = _joined(days_of_pull) - origin
+    inside = (days >= 0) & (days < width)
+    marked[_pull_numbers(days_of_pull)[inside], days[inside]] = True
+    return marked
+
+
+def _joined(parts: list[np.ndarray], dtype: type = int) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)
+
+
+def _pull_numbers(parts: list[np.ndarray]) -> np.ndarray:
+    """Of each of the joined entries, which part it came from."""
+    return np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
 
 def _channel(name: str, has_channels: bool) -> str:

@@ -80,6 +80,10 @@ class Band:
         with np.errstate(invalid="ignore"):  # no band stays no band
             return np.minimum(low, BELOW_WORST * tame * expected)
 
+    def rows(self, wanted: slice) -> "Band":
+        """Some of the rows."""
+        return Band(**{name: values[wanted] for name, values in vars(self).items()})
+
 
 @cache
 def is_public_holiday(day: date) -> bool:
@@ -127,6 +131,37 @@ def band(cases: Cases) -> Band:
     return Band(plain, plain * share, dispersion, worst, count, cases.is_money)
 
 
+def bands(cases: list[Cases]) -> list[Band]:
+    """The band of each; those with the same day axis are worked out together.
+
+    On frames this small numpy's calls cost more than its sums.
+    """
+    by_axis: dict[bytes, list[int]] = {}
+    for number, case in enumerate(cases):
+        by_axis.setdefault(case.days.tobytes(), []).append(number)
+    found: dict[int, Band] = {}
+    for numbers in by_axis.values():
+        together = [cases[number] for number in numbers]
+        whole = band(_joined(together))
+        ends = np.cumsum([len(case.targets) for case in together])
+        for number, case, end in zip(numbers, together, ends, strict=True):
+            found[number] = whole.rows(slice(end - len(case.targets), end))
+    return [found[number] for number in range(len(cases))]
+
+
+def _joined(cases: list[Cases]) -> Cases:
+    """All rows as one; groups of different cases stay apart."""
+    counts = [case.groups.max(initial=-1) + 1 for case in cases]
+    offsets = np.cumsum([0, *counts[:-1]])
+    return Cases(
+        past=np.concatenate([case.past for case in cases]),
+        days=cases[0].days,
+        targets=np.concatenate([case.targets for case in cases]),
+        groups=np.concatenate([c.groups + n for c, n in zip(cases, offsets, strict=True)]),
+        is_money=np.concatenate([case.is_money for case in cases]),
+    )
+
+
 def common_share(
     plain: np.ndarray, observed: np.ndarray, groups: np.ndarray, targets: np.ndarray
 ) -> np.ndarray:
@@ -135,18 +170,17 @@ def common_share(
     The median over the others, so that one dead channel moves nothing.
     """
     share = np.full(len(plain), np.nan)
-    large = plain >= LARGE
-    for group in np.unique(groups):
-        rows = np.flatnonzero(groups == group)
-        floor = (
-            HOLIDAY_SHOCK_FLOOR
-            if is_public_holiday(date.fromordinal(int(targets[rows[0]])))
-            else SHOCK_FLOOR
-        )
-        for row in rows:
-            others = rows[large[rows] & (rows != row)]
-            if len(others) >= 2:
-                share[row] = np.clip(np.median(observed[others] / plain[others]), floor, 1.0)
+    large: dict[int, list[tuple[float, int]]] = {}  # group -> its large rows, lowest share first
+    rows = np.flatnonzero(plain >= LARGE)
+    for found in sorted(zip((observed[rows] / plain[rows]).tolist(), rows.tolist(), strict=True)):
+        large.setdefault(int(groups[found[1]]), []).append(found)
+    for row, group in enumerate(groups.tolist()):
+        others = [ratio for ratio, other in large.get(group, ()) if other != row]
+        if len(others) >= 2:
+            on_holiday = is_public_holiday(date.fromordinal(int(targets[row])))
+            floor = HOLIDAY_SHOCK_FLOOR if on_holiday else SHOCK_FLOOR
+            middle = (others[(len(others) - 1) // 2] + others[len(others) // 2]) / 2
+            share[row] = min(max(middle, floor), 1.0)
     return share
 
 

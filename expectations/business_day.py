@@ -1,15 +1,11 @@
 """One business day of one stream: which pull answers for it, and what was known when."""
 
 import math
-from datetime import date, datetime
-from typing import TYPE_CHECKING
+from datetime import date
 
 import numpy as np
 
-from expectations.arrivals import History, day_starts, hours
-
-if TYPE_CHECKING:
-    from extractors.core.stream import Stream
+from expectations.arrivals import History
 
 JUDGED_DAYS = 7  # the newest expected day and those before it that may still be open
 AGE_TOLERANCE_HOURS = 6.0  # a pull this much later in the day still counts as the same age
@@ -21,29 +17,26 @@ class BusinessDay:
     """One stream's business day: which pull answers for it, and what was known when."""
 
     def __init__(
-        self, stream: "Stream", known: History, day: date, newest: date, as_of: datetime
+        self, known: History, day: date, newest: date, now: float, newest_pulls: np.ndarray
     ) -> None:
+        """Args: `now` in hours since 1970, and the newest pull of each of the days by then."""
         self.known, self.day, self.is_newest = known, day, day == newest
         self.index = day.toordinal() - known.first
-        self.now = hours(as_of)
-        self.starts = day_starts(known.days)
-        lag = 0 if known.kind == "entity" else 24
-        self.ready = self.starts + lag + stream.ready_at.hour + stream.ready_at.minute / 60
-        self.newest_pulls = known.last_pull(self.now, self.ready)
-        self.pull = int(self.newest_pulls[self.index])
+        self.now = now
+        self.pull = int(newest_pulls[self.index])
 
     def whole(self) -> dict:
         """The row about the pull as a whole."""
         known = self.known
         row = self.row("", ALL)
-        late = bool(
-            (
-                known.not_ready[:, self.index]
-                & (known.pulled >= self.ready[self.index])
-                & (known.pulled <= self.now)
-            ).any()
-        )
         if self.pull < 0:
+            late = bool(
+                (
+                    known.not_ready[:, self.index]
+                    & (known.pulled >= known.ready[self.index])
+                    & (known.pulled <= self.now)
+                ).any()
+            )
             # asked, and told to come back later: that is not a missing pull
             row["is_pulled"], row["is_delivered"] = late, not late
             return row
@@ -51,25 +44,6 @@ class BusinessDay:
         row["has_content"] = not self._is_hollow()
         row["is_known"] = not known.unknown_fields[self.pull]
         return row
-
-    def values(self) -> np.ndarray:
-        """[series] what is known of the day now."""
-        return self.known.values[:, self.pull, self.index]
-
-    def past(self) -> np.ndarray:
-        """[series, day] what was known of earlier days when they were as old as this one is."""
-        known = self.known
-        age = known.pulled[self.pull] - self.starts[self.index]
-        then = known.last_pull(self.starts + age + AGE_TOLERANCE_HOURS, self.ready)
-        found = known.known(then)
-        unfinished = known.not_ready[np.maximum(then, 0), np.arange(len(then))]
-        found = np.where(unfinished[None, :], np.nan, found)
-        found[:, self.index :] = np.nan
-        return found
-
-    def before(self) -> np.ndarray:
-        """[series] what is known now of the day before."""
-        return self.known.known(self.newest_pulls)[:, self.index - 1]
 
     def stands_still(self, members: list[int]) -> bool:
         """Whether the days before have stopped growing, although until then they always grew."""
@@ -83,11 +57,11 @@ class BusinessDay:
     def _has_not_grown(self, members: list[int], hours_ago: float) -> bool | None:
         """Whether older days were, so long ago, as a day before; None: too little to tell."""
         known, now = self.known, self.now - hours_ago
-        pull = int(known.last_pull(now, self.ready)[self.index - 1 - int(hours_ago // 24)])
+        pull = int(known.last_pull(now, known.ready)[self.index - 1 - int(hours_ago // 24)])
         if pull < 0:
             return None
-        then = known.last_pull(min(now, known.pulled[pull]) - 20.0, self.ready)
-        later = known.known(known.last_pull(now, self.ready))[members]
+        then = known.last_pull(min(now, known.pulled[pull]) - 20.0, known.ready)
+        later = known.known(known.last_pull(now, known.ready))[members]
         before = known.known(then)[members]
         last = self.index - int(hours_ago // 24)
         span = slice(max(0, last - STILL_SPAN_DAYS), max(0, last))
@@ -122,6 +96,24 @@ class BusinessDay:
             return bool(known.rows[pull - 1])
         earlier = np.nansum(known.values[:, :pull], axis=0)  # [pull, day]
         return bool((earlier[:, known.answers[pull]] > 0).any())
+
+
+def values_of(days: list[BusinessDay]) -> np.ndarray:
+    """[judged, series] what is known of these days of one stream now."""
+    known = days[0].known
+    return known.values[:, [day.pull for day in days], [day.index for day in days]].T.copy()
+
+
+def pasts_of(days: list[BusinessDay]) -> np.ndarray:
+    """[judged, series, day] what was known of earlier days when they were as old as each is now."""
+    known = days[0].known
+    index = np.array([day.index for day in days])
+    age = known.pulled[[day.pull for day in days]] - known.starts[index]
+    then = known.last_pull(known.starts + age[:, None] + AGE_TOLERANCE_HOURS, known.ready)
+    axis = np.arange(then.shape[1])
+    unfinished = known.not_ready[np.maximum(then, 0), axis]
+    found = np.where(unfinished | (axis >= index[:, None]), np.nan, known.known(then))
+    return np.ascontiguousarray(found.swapaxes(0, 1))
 
 
 def empty_row(

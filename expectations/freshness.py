@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from expectations.arrivals import History, history
-from expectations.band import MONEY, TAIL, TAIL_WHILE_OPEN, Band, Cases, band, common_share, lowered
-from expectations.business_day import JUDGED_DAYS, BusinessDay, empty_row
+from expectations.arrivals import History, history, hours
+from expectations.band import (
+    MONEY,
+    TAIL,
+    TAIL_WHILE_OPEN,
+    Band,
+    Cases,
+    bands,
+    common_share,
+    lowered,
+)
+from expectations.business_day import JUDGED_DAYS, BusinessDay, empty_row, pasts_of, values_of
 from siyu.calendar import at, business_date
 
 if TYPE_CHECKING:
@@ -68,11 +77,18 @@ def series_rows(
     by_pair: dict[tuple[str, str, str], list[Commit]] = {}
     for commit in commits:
         by_pair.setdefault((commit.source, commit.account, commit.stream), []).append(commit)
-    rows: list[dict] = []
-    for account, stream in pairs:
-        pulls = by_pair.get((stream.source, account, stream.name), [])
-        rows += _rows_of_stream(account, stream, pulls, as_of, evidence)
-    return rows
+    streams = [
+        _JudgedStream(
+            account,
+            stream,
+            by_pair.get((stream.source, account, stream.name), []),
+            as_of,
+            evidence,
+        )
+        for account, stream in pairs
+    ]
+    found = iter(bands([case for stream in streams for case in stream.cases]))
+    return [row for stream in streams for row in stream.rows([next(found) for _ in stream.cases])]
 
 
 def frame_of(rows: list[dict]) -> "pd.DataFrame":
@@ -101,36 +117,174 @@ def newest_expected_day(stream: "Stream", pulls: "list[Commit]", as_of: datetime
     return day if as_of >= deadline or is_pulled_early else day - timedelta(1)
 
 
-def _rows_of_stream(
-    account: str, stream: "Stream", pulls: "list[Commit]", as_of: datetime, evidence: Evidence
-) -> list[dict]:
-    newest = newest_expected_day(stream, pulls, as_of)
-    first = newest - timedelta(HISTORY_DAYS)
-    recent = [c for c in pulls if business_date(c.pulled_at) >= first]
-    known = history(stream, account, recent, first, newest)
-    # a list's snapshot of an earlier day cannot be had any more
-    span = 1 if str(stream.kind) == "entity" else JUDGED_DAYS
-    days = {newest - timedelta(n) for n in range(span)}
-    ill = evidence.open_channels(stream.source, account, stream.name)
-    if span > 1:
-        days |= {
-            day
-            for bad_days in ill.values()
-            for day in bad_days
-            if newest - timedelta(OPEN_DAYS) < day <= newest
-        }
-    # what was before the first window that was ever pulled is not missing
-    start = min((c.first_date for c in pulls), default=newest)
-    judged = [
-        BusinessDay(stream, known, day, newest, as_of)
-        for day in sorted(days, reverse=True)
-        if start <= day
-    ]
-    pulled = [day for day in judged if day.pull >= 0]
-    rows = [day.whole() for day in judged]
-    if not pulled:
+class _JudgedStream:
+    """A stream of an account and its days to be judged: first what is known, then, banded, rows.
+
+    Attributes:
+        cases: what bands are needed of: the series, and the totals over channels where it has some.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        stream: "Stream",
+        pulls: "list[Commit]",
+        as_of: datetime,
+        evidence: Evidence,
+    ) -> None:
+        newest = newest_expected_day(stream, pulls, as_of)
+        first = newest - timedelta(HISTORY_DAYS)
+        recent = [c for c in pulls if business_date(c.pulled_at) >= first]
+        known = history(stream, account, recent, first, newest)
+        # a list's snapshot of an earlier day cannot be had any more
+        span = 1 if str(stream.kind) == "entity" else JUDGED_DAYS
+        days = {newest - timedelta(n) for n in range(span)}
+        ill = evidence.open_channels(stream.source, account, stream.name)
+        if span > 1:
+            days |= {
+                day
+                for bad_days in ill.values()
+                for day in bad_days
+                if newest - timedelta(OPEN_DAYS) < day <= newest
+            }
+        # what was before the first window that was ever pulled is not missing
+        start = min((c.first_date for c in pulls), default=newest)
+        now = hours(as_of)
+        self.known, self.ill = known, set(ill)
+        self.newest_pulls = known.last_pull(now, known.ready)
+        self.days = [
+            BusinessDay(known, day, newest, now, self.newest_pulls)
+            for day in sorted(days, reverse=True)
+            if start <= day
+        ]
+        self.pulled = [day for day in self.days if day.pull >= 0]
+        self.cases: list[Cases] = []
+        if self.pulled:
+            self._prepare(_bad_matrix(known, evidence))
+
+    def _prepare(self, bad: np.ndarray) -> None:
+        series = self.known.series
+        self.names = tuple(dict.fromkeys(measure for _, measure in series))
+        self.channels = sorted({channel for channel, _ in series})
+        self.measure_of = np.array([self.names.index(measure) for _, measure in series])
+        self.raw = pasts_of(self.pulled)  # [judged, series, day]
+        self.past = np.where(bad[None], np.nan, self.raw)
+        self.values = values_of(self.pulled)  # [judged, series]
+        self.cases.append(self._case(self.past, self.measure_of))
+        if len(self.channels) > 1:
+            # a day on which any channel was bad is no example of a whole day
+            spoiled = bad.any(axis=0)[None, :]
+            sums, totals = [], []
+            for number in range(len(self.names)):
+                members = self.measure_of == number
+                unknown = np.isnan(self.past[:, members]).all(axis=1) | spoiled
+                sums.append(np.where(unknown, np.nan, np.nansum(self.past[:, members], axis=1)))
+                totals.append(np.nansum(self.values[:, members], axis=1))
+            # [judged, measure, (day)]
+            self.sums, self.totals = np.stack(sums, axis=1), np.stack(totals, axis=1)
+            self.cases.append(self._case(self.sums, np.arange(len(self.names))))
+
+    def _case(self, past: np.ndarray, measure_of: np.ndarray) -> Cases:
+        """A row per judged day and series, in that order; one group per day and measure."""
+        judged, rows, width = past.shape
+        groups = np.arange(judged)[:, None] * len(self.names) + measure_of[None, :]
+        is_money = np.array([self.names[number] in MONEY for number in measure_of])
+        return Cases(
+            past=past.reshape(-1, width),
+            days=self.known.days,
+            targets=np.repeat([day.day.toordinal() for day in self.pulled], rows),
+            groups=groups.ravel(),
+            is_money=np.tile(is_money, judged),
+        )
+
+    def rows(self, found: list[Band]) -> list[dict]:
+        """The rows, given the bands of the cases."""
+        rows = [day.whole() for day in self.days]
+        if not self.pulled:
+            return rows
+        share = np.full(self.values.size, np.nan)
+        case = self.cases[0]
+        if len(self.channels) > 1:
+            total_rows, dropped = self._total_rows(found[1])
+            rows += total_rows
+            share = common_share(found[0].plain, self.values.ravel(), case.groups, case.targets)
+            # the whole stream dropped: siblings are no measure of what is normal that day
+            share[dropped[:, self.measure_of].ravel()] = np.nan
+        expected = lowered(found[0], share, case.targets)
+        is_ill = np.array([channel in self.ill for channel, _ in self.known.series])
+        low = found[0].low(expected, _tail(self.pulled, is_ill))
+        shape = self.values.shape
+        return rows + self._series_rows(expected.reshape(shape), low.reshape(shape))
+
+    def _series_rows(self, expected: np.ndarray, low: np.ndarray) -> list[dict]:
+        """A row per series and day."""
+        series, values, judged = self.known.series, self.values, self.pulled
+        before = np.array([day.index - 1 for day in judged])
+        # what is known now of the day before, and what was known of it a day ago
+        olds = (
+            self.known.known(self.newest_pulls)[:, before].T,
+            self.raw[np.arange(len(judged)), :, before],
+        )
+        scopes = []
+        for channel in self.channels:
+            members = [i for i, (name, _) in enumerate(series) if name == channel]
+            is_nothing = np.nansum(values[:, members], axis=1) == 0
+            if self.known.is_occasional:
+                low[:, members] = 0.0
+            is_expected = np.nansum(low[:, members], axis=1) > 0
+            is_alike = [(values[:, members] == old[:, members]).all(axis=1) for old in olds]
+            scopes.append((channel, members, is_nothing, is_expected, is_alike))
+        has_band = np.isfinite(low)
+        rows: list[dict] = []
+        for j, day in enumerate(judged):
+            for channel, members, is_nothing, is_expected, is_alike in scopes:
+                was_full = self._was_full(j, members, bool(is_nothing[j]), has_band[j])
+                is_present = not (is_nothing[j] and (was_full or is_expected[j]))
+                is_new = not any(
+                    alike[j] and _is_copy(values[j, members], self.past[j, members])
+                    for alike in is_alike
+                )
+                for i in members:
+                    row = day.row(channel, series[i][1])
+                    row["is_delivered"] = is_present
+                    row["is_new"] = is_new
+                    row["value"] = float(values[j, i])
+                    row["expected"] = float(expected[j, i])
+                    row["expected_low"] = float(low[j, i])
+                    row["is_judged"] = was_full or bool(has_band[j, i])
+                    rows.append(row)
         return rows
-    return rows + _series_rows(known, _bad_matrix(known, evidence), pulled, set(ill))
+
+    def _was_full(self, j: int, members: list[int], is_nothing: bool, has_band: np.ndarray) -> bool:
+        """Whether there is another reason than a band to expect something of a day."""
+        if self.known.is_occasional:
+            # nothing is expected of a day; a freeze shows in the days before it, whose figures
+            # stop growing
+            day = self.pulled[j]
+            return is_nothing and day.is_newest and day.stands_still(members)
+        # one channel is the whole stream: while there is no band, nothing at all is suspect
+        is_needed = is_nothing or not has_band.all()
+        return len(self.channels) == 1 and is_needed and _was_full(self.past[j, members])
+
+    def _total_rows(self, found: Band) -> tuple[list[dict], np.ndarray]:
+        """Rows of the sums over channels; [judged, measure] whether the sum is below its band."""
+        totals = self.totals
+        expected = found.expected.reshape(totals.shape)
+        tail = _tail(self.pulled, np.full(len(self.names), "" in self.ill))
+        low = found.low(tail=tail).reshape(totals.shape)
+        rows = []
+        for j, day in enumerate(self.pulled):
+            is_nothing = not totals[j].sum()
+            is_present = not (is_nothing and (np.nansum(low[j]) > 0 or _was_full(self.sums[j])))
+            for i, name in enumerate(self.names):
+                row = day.row("", name)
+                row["is_delivered"] = is_present
+                row["value"] = float(totals[j, i])
+                row["expected"] = float(expected[j, i])
+                row["expected_low"] = float(low[j, i])
+                row["is_judged"] = bool(np.isfinite(low[j, i]))
+                rows.append(row)
+        return rows, totals < np.nan_to_num(low)
 
 
 def _bad_matrix(known: History, evidence: Evidence) -> np.ndarray:
@@ -145,143 +299,10 @@ def _bad_matrix(known: History, evidence: Evidence) -> np.ndarray:
     return bad
 
 
-def _series_rows(
-    known: History, bad: np.ndarray, judged: list[BusinessDay], ill: set[str]
-) -> list[dict]:
-    """A row per series and day; in a stream with channels also one per measure, of all channels."""
-    series = known.series
-    names = tuple(dict.fromkeys(measure for _, measure in series))
-    channels = sorted({channel for channel, _ in series})
-    raw = np.stack([day.past() for day in judged])  # [judged, series, day]
-    past = np.where(bad[None], np.nan, raw)
-    values = np.stack([day.values() for day in judged])  # [judged, series]
-    measure_of = np.array([names.index(measure) for _, measure in series])
-    found = _band(known, past, judged, measure_of, names)
-    share = np.full(len(judged) * len(series), np.nan)
-    targets = np.repeat([day.day.toordinal() for day in judged], len(series))
-    rows: list[dict] = []
-    if len(channels) > 1:
-        total_rows, dropped = _totals(
-            known,
-            bad,
-            past,
-            values,
-            judged,
-            measure_of,
-            names,
-            is_ill="" in ill,
-        )
-        rows += total_rows
-        groups = _groups(len(judged), measure_of, len(names))
-        share = common_share(found.plain, values.ravel(), groups, targets)
-        # the whole stream dropped: siblings are no measure of what is normal that day
-        share[dropped[:, measure_of].ravel()] = np.nan
-    expected = lowered(found, share, targets).reshape(values.shape)
-    is_ill = np.array([channel in ill for channel, _ in series])
-    low = found.low(expected.ravel(), _tail(judged, is_ill)).reshape(values.shape)
-    for j, day in enumerate(judged):
-        before = (day.before(), raw[j, :, day.index - 1])
-        for channel in channels:
-            members = [i for i, (name, _) in enumerate(series) if name == channel]
-            is_nothing = not np.nansum(values[j, members])
-            # one channel is the whole stream: while there is no band, nothing at all is suspect
-            was_full = len(channels) == 1 and _was_full(past[j, members])
-            if known.is_occasional:
-                # nothing is expected of a day; a freeze shows in the days before it, whose figures
-                # stop growing
-                low[j, members] = 0.0
-                was_full = is_nothing and day.is_newest and day.stands_still(members)
-            is_present = not (is_nothing and (was_full or np.nansum(low[j, members]) > 0))
-            is_new = not any(
-                _is_copy(values[j, members], old[members], past[j, members]) for old in before
-            )
-            for i in members:
-                rows.append(
-                    day.row(channel, series[i][1])
-                    | {
-                        "is_delivered": is_present,
-                        "is_new": is_new,
-                        "value": float(values[j, i]),
-                        "expected": float(expected[j, i]),
-                        "expected_low": float(low[j, i]),
-                        "is_judged": was_full or bool(np.isfinite(low[j, i])),
-                    }
-                )
-    return rows
-
-
-def _totals(
-    known: History,
-    bad: np.ndarray,
-    past: np.ndarray,
-    values: np.ndarray,
-    judged: list[BusinessDay],
-    measure_of: np.ndarray,
-    names: tuple[str, ...],
-    *,
-    is_ill: bool,
-) -> tuple[list[dict], np.ndarray]:
-    """Rows of the sums over channels, and [judged, measure] whether the sum is below its band."""
-    # a day on which any channel was bad is no example of a whole day
-    spoiled = bad.any(axis=0)[None, :]
-    sums, totals = [], []
-    for number in range(len(names)):
-        members = measure_of == number
-        unknown = np.isnan(past[:, members]).all(axis=1) | spoiled
-        sums.append(np.where(unknown, np.nan, np.nansum(past[:, members], axis=1)))
-        totals.append(np.nansum(values[:, members], axis=1))
-    sums, totals = np.stack(sums, axis=1), np.stack(totals, axis=1)  # [judged, measure, (day)]
-    found = _band(known, sums, judged, np.arange(len(names)), names)
-    expected = found.expected.reshape(totals.shape)
-    tail = _tail(judged, np.full(len(names), is_ill))
-    low = found.low(tail=tail).reshape(totals.shape)
-    rows = []
-    for j, day in enumerate(judged):
-        is_nothing = not totals[j].sum()
-        is_present = not (is_nothing and (np.nansum(low[j]) > 0 or _was_full(sums[j])))
-        rows += [
-            day.row("", name)
-            | {
-                "is_delivered": is_present,
-                "value": float(totals[j, i]),
-                "expected": float(expected[j, i]),
-                "expected_low": float(low[j, i]),
-                "is_judged": bool(np.isfinite(low[j, i])),
-            }
-            for i, name in enumerate(names)
-        ]
-    return rows, totals < np.nan_to_num(low)
-
-
 def _tail(judged: list[BusinessDay], is_ill: np.ndarray) -> np.ndarray:
     """[judged x series] how improbable a low value must be; the newest day of an ill one, less."""
     is_newest = np.array([day.is_newest for day in judged])
     return np.where(is_newest[:, None] & is_ill[None, :], TAIL_WHILE_OPEN, TAIL).ravel()
-
-
-def _groups(judged: int, measure_of: np.ndarray, measures: int) -> np.ndarray:
-    """One number per measure and judged day, for rows in [judged, series] order."""
-    return (np.arange(judged)[:, None] * measures + measure_of[None, :]).ravel()
-
-
-def _band(
-    known: History,
-    past: np.ndarray,
-    judged: list[BusinessDay],
-    measure_of: np.ndarray,
-    names: tuple[str, ...],
-) -> Band:
-    rows = past.shape[1]
-    is_money = np.array([names[number] in MONEY for number in measure_of])
-    return band(
-        Cases(
-            past=past.reshape(-1, past.shape[2]),
-            days=known.days,
-            targets=np.repeat([day.day.toordinal() for day in judged], rows),
-            groups=_groups(len(judged), measure_of, len(names)),
-            is_money=np.tile(is_money, len(judged)),
-        )
-    )
 
 
 def _was_full(past: np.ndarray) -> bool:
@@ -290,10 +311,8 @@ def _was_full(past: np.ndarray) -> bool:
     return known.shape[1] == COLD_DAYS and bool((np.nansum(known, axis=0) >= COLD_VALUE).all())
 
 
-def _is_copy(now: np.ndarray, before: np.ndarray, past: np.ndarray) -> bool:
-    """Whether a day has the figures of the day before in a way that chance does not explain."""
-    if np.isnan(before).any() or not np.array_equal(now, before):
-        return False
+def _is_copy(now: np.ndarray, past: np.ndarray) -> bool:
+    """Whether chance does not explain that a day has the figures of the day before."""
     chance = 1.0
     for value, series in zip(now, past, strict=True):
         steps = np.diff(series[~np.isnan(series)])
