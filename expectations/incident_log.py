@@ -1,8 +1,11 @@
 """Incidents, derived from the quality log alone, so that state cannot drift from evidence."""
 
 import hashlib
+import operator
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
+from threading import Lock
 
 from expectations import quality_log
 from expectations.freshness import Evidence
@@ -54,23 +57,62 @@ def derive(runs: list[tuple[Verdict, ...]]) -> list[Incident]:
     that failed the scope has judged it again and found nothing. A run that says nothing about the
     scope (its stream was not pulled, so its channels could not be judged) changes nothing.
     """
-    opened: dict[tuple, _Open] = {}
-    done: list[Incident] = []
-    ids: set[str] = set()
+    replay = _Replay()
     for run in runs:
+        replay.take(run)
+    return replay.incidents()
+
+
+def incidents(settings: Settings, as_of: datetime | None = None) -> list[Incident]:
+    """Every incident as it stood at a moment (default: by all the evidence), oldest first."""
+    runs = quality_log.read(settings, until=as_of)
+    with _replays_lock:
+        return _replayed(settings, runs).incidents()
+
+
+def evidence(settings: Settings, as_of: datetime) -> Evidence:
+    """What gate runs before this moment say about which days not to learn from."""
+    runs = quality_log.read(settings, before=as_of)
+    with _replays_lock:
+        replay = _replayed(settings, runs)
+        found = Evidence({scope: set(days) for scope, days in replay.bad_days.items()})
+        known = replay.incidents()
+    for incident in known:
+        if incident.is_open and not incident.is_checker_error:
+            scope = (incident.source, incident.account, incident.channel, incident.stream)
+            found.open_days.setdefault(scope, set()).update(incident.open_dates)
+    return found
+
+
+class _Replay:
+    """Where the replay of a log stands after some of its runs."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[Verdict, ...]] = []
+        self.bad_days: dict[tuple, set[date]] = {}  # per scope, days that ever failed to arrive
+        self._opened: dict[tuple, _Open] = {}
+        self._done: list[Incident] = []
+        self._ids: set[str] = set()
+
+    def take(self, run: tuple[Verdict, ...]) -> None:
+        """Take in the next run."""
+        self.runs.append(run)
         by_scope: dict[tuple, list[Verdict]] = {}
         for verdict in run:
+            if not verdict.passed and verdict.family == "arrival":
+                self.bad_days.setdefault(verdict.scope, set()).add(verdict.event_date)
             if verdict.passed and verdict.severity == INFO:
                 continue  # "not enough history" is neither good nor bad
             by_scope.setdefault((verdict.family, *verdict.scope), []).append(verdict)
         _pass_checker(run, by_scope)
+        opened = self._opened
         for key, verdicts in by_scope.items():
             failed = sorted(
                 (v for v in verdicts if not v.passed and v.severity != INFO),
                 key=lambda v: v.event_date,
             )
             if failed and key not in opened:
-                opened[key] = _Open(failed, ids)
+                opened[key] = _Open(failed, self._ids)
             if key not in opened:
                 continue
             incident = opened[key]
@@ -78,30 +120,34 @@ def derive(runs: list[tuple[Verdict, ...]]) -> list[Incident]:
             for gate in sorted(gates):
                 incident.judged(gate, [v for v in failed if v.gate == gate])
             if not incident.failing:
-                done.append(incident.frozen(recovered_at=verdicts[0].as_of_at))
+                self._done.append(incident.frozen(recovered_at=verdicts[0].as_of_at))
                 del opened[key]
-    found = done + [incident.frozen(recovered_at=None) for incident in opened.values()]
-    return sorted(found, key=lambda i: (i.opened_at, i.id))
+
+    def incidents(self) -> list[Incident]:
+        """Every incident as it stands, in the order they opened."""
+        still_open = [incident.frozen(recovered_at=None) for incident in self._opened.values()]
+        return sorted(self._done + still_open, key=lambda i: (i.opened_at, i.id))
 
 
-def incidents(settings: Settings, as_of: datetime | None = None) -> list[Incident]:
-    """Every incident as it stood at a moment (default: by all the evidence), oldest first."""
-    return derive(quality_log.read(settings, until=as_of))
+# A log only grows, so one process replays each run once. Kept by folder; whenever the runs asked
+# for do not begin with those replayed (an earlier moment is asked for), it starts from scratch.
+_replays: dict[Path, _Replay] = {}
+_replays_lock = Lock()
 
 
-def evidence(settings: Settings, as_of: datetime) -> Evidence:
-    """What gate runs before this moment say about which days not to learn from."""
-    runs = quality_log.read(settings, before=as_of)
-    found = Evidence()
-    for run in runs:
-        for v in run:
-            if not v.passed and v.family == "arrival":
-                found.bad_days.setdefault(v.scope, set()).add(v.event_date)
-    for incident in derive(runs):
-        if incident.is_open and not incident.is_checker_error:
-            scope = (incident.source, incident.account, incident.channel, incident.stream)
-            found.open_days.setdefault(scope, set()).update(incident.open_dates)
-    return found
+def _replayed(settings: Settings, runs: list[tuple[Verdict, ...]]) -> _Replay:
+    folder = quality_log.log_folder(settings)
+    replay = _replays.get(folder)
+    if replay is None or not _begins_with(runs, replay.runs):
+        replay = _replays[folder] = _Replay()
+    for run in runs[len(replay.runs) :]:
+        replay.take(run)
+    return replay
+
+
+def _begins_with(runs: list[tuple[Verdict, ...]], first: list[tuple[Verdict, ...]]) -> bool:
+    # the quality log reads each file once per process: a run is the same object each time
+    return len(runs) >= len(first) and all(map(operator.is_, runs, first))
 
 
 class _Open:

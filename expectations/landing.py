@@ -57,10 +57,9 @@ def commits_frame(manifest: "Manifest", commits: "Iterable[Commit]") -> "pd.Data
     """One row per commit: key (its document) and the figures that the suite judges."""
     import pandas as pd
 
-    before: dict[tuple[str, str, str], list] = {}
-    for commit in manifest.commits():  # one listing serves every row
-        before.setdefault((commit.source, commit.account, commit.stream), []).append(commit)
-    rows = [_row(manifest, commit, before) for commit in commits]
+    commits = list(commits)
+    before = _commits_before(manifest, commits)
+    rows = [_row(manifest, commit, before.get(_names(commit), [])) for commit in commits]
     return pd.DataFrame(
         rows,
         columns=[
@@ -85,11 +84,12 @@ def verdicts(
     by_key = {row[KEY]: row for row in frame.to_dict("records")}
     result = []
     for commit in commits:
-        broken = {b.check: b for b in breaks if b.key == commit.document}
+        document = commit.document
+        broken = {b.check: b for b in breaks if b.key == document}
         for family, checks in FAMILY_CHECKS.items():
             failed = [broken[check] for check in checks if check in broken]
             failed.sort(key=lambda b: b.severity != "block")
-            result.append(_verdict(commit, family, failed, by_key[commit.document], as_of))
+            result.append(_verdict(commit, family, failed, by_key[document], as_of))
     return result
 
 
@@ -127,20 +127,35 @@ def _day_of(commit: "Commit") -> date:
     return max(commit.covered_dates, default=commit.last_date)
 
 
-def _row(
-    manifest: "Manifest", commit: "Commit", before: "dict[tuple[str, str, str], list[Commit]]"
-) -> dict:
-    earlier = [
-        c
-        for c in before.get((commit.source, commit.account, commit.stream), ())
-        if c.pulled_at <= commit.pulled_at and c.run_id != commit.run_id
-    ]
+def _names(commit: "Commit") -> tuple[str, str, str]:
+    return commit.source, commit.account, commit.stream
+
+
+def _is_judged_by_the_past(commit: "Commit") -> bool:
+    """Whether it takes earlier pulls to judge this one."""
+    return not commit.rows or (commit.repeated_keys is None and commit.kind != "event")
+
+
+def _commits_before(
+    manifest: "Manifest", commits: "list[Commit]"
+) -> "dict[tuple[str, str, str], list[Commit]]":
+    """All pulls of the streams that need them to be judged, oldest first; one listing for all."""
+    wanted = {_names(commit) for commit in commits if _is_judged_by_the_past(commit)}
+    found: dict[tuple[str, str, str], list[Commit]] = {}
+    for commit in manifest.commits() if wanted else ():
+        if _names(commit) in wanted:
+            found.setdefault(_names(commit), []).append(commit)
+    return found
+
+
+def _row(manifest: "Manifest", commit: "Commit", pulls: "list[Commit]") -> dict:
+    earlier = [c for c in pulls if c.pulled_at <= commit.pulled_at and c.run_id != commit.run_id]
     is_event = commit.kind == "event"
-    # a file whose content was judged before has the same verdict
-    judged = {file.content_hash for c in earlier for file in c.files}
-    fresh = [file for file in commit.files if is_event or file.content_hash not in judged]
     duplicates = commit.repeated_keys
     if duplicates is None:  # events, and what was landed before pulls counted them
+        # a file whose content was judged before has the same verdict
+        judged = {file.content_hash for c in earlier for file in c.files}
+        fresh = [file for file in commit.files if is_event or file.content_hash not in judged]
         duplicates = _duplicate_rows(manifest, commit, [file.path for file in fresh])
     short, over = _control_gaps(commit)
     return {

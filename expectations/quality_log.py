@@ -8,6 +8,7 @@ Running a gate again at the same moment with the same result writes nothing; wit
 import hashlib
 import json
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock
@@ -81,12 +82,18 @@ def read(
     """
     runs = []
     for path in log_folder(settings).glob("*.jsonl"):
-        stamp, gate, number, _ = path.stem.split("-")
-        as_of = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
-        if (until and as_of > until) or (before and as_of >= before):
+        order = _order(path.stem)
+        if (until and order[0] > until) or (before and order[0] >= before):
             continue
-        runs.append(((as_of, int(number), gate), path))
+        runs.append((order, path))
     return [_verdicts_of(path) for _, path in sorted(runs)]
+
+
+@cache
+def _order(stem: str) -> tuple[datetime, int, str]:
+    """Where a file's run belongs: by moment, then as it was written down."""
+    stamp, gate, number, _ = stem.split("-")
+    return datetime.strptime(stamp, STAMP).replace(tzinfo=UTC), int(number), gate
 
 
 def log_folder(settings: Settings) -> Path:

@@ -104,11 +104,13 @@ class Verdict:
     @classmethod
     def from_json(cls, document: dict) -> "Verdict":
         """Read one line of the log; fields that a later version added are ignored."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        values = {key: value for key, value in document.items() if key in known}
+        values = {key: value for key, value in document.items() if key in _FIELDS}
         values["as_of_at"] = datetime.fromisoformat(values["as_of_at"])
         values["event_date"] = date.fromisoformat(values["event_date"])
         return cls(**values)
+
+
+_FIELDS = frozenset(field.name for field in dataclasses.fields(Verdict))
 
 
 def heavier(one: str, other: str) -> str:

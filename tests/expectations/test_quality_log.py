@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 from world import morning
 
-from expectations import quality_log
+from expectations import incident_log, quality_log
 from expectations.incident_log import derive, evidence, incidents
 from expectations.verdict import Verdict, checker_error
 from siyu.errors import SiyuError
@@ -76,6 +76,27 @@ def test_earlier_moments_see_only_earlier_evidence(settings):
     assert not incidents(settings)[0].is_open
     assert incidents(settings, morning(DAY - timedelta(1))) == []
     assert evidence(settings, morning(DAY)).bad_days == {}
+
+
+def test_a_log_replayed_as_it_grows_says_what_one_replayed_from_scratch_says(settings):
+    chance = random.Random(7)
+    for n in range(20):
+        cycle = DAY + timedelta(n)
+        for gate in ("landing", "freshness"):
+            said = [
+                verdict(cycle, channel=name, gate=gate, passed=chance.random() < 0.6)
+                for name in ("live", "other")
+            ]
+            record(settings, cycle, *said, gate=gate)
+        if not n % 5:  # somebody asks how it stood before
+            incidents(settings, morning(DAY + timedelta(n // 2)))
+        evidence(settings, morning(cycle))
+
+        assert incidents(settings) == derive(quality_log.read(settings))
+    grown = evidence(settings, morning(cycle))
+    incident_log._replays.clear()
+    assert evidence(settings, morning(cycle)) == grown
+    assert len(incidents(settings)) > 5
 
 
 def test_a_full_disk_leaves_no_half_file(settings, monkeypatch):
