@@ -23,7 +23,7 @@ import siyu
 from siyu.errors import SiyuError
 from siyu.settings import Settings
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+COMPONENTS = ("api-server", "scheduler", "dag-processor")  # no task defers: no triggerer
 REPOSITORY = Path(siyu.__file__).resolve().parent.parent
 POOLS = {"siyu_warehouse": "DuckDB 单写 · one process writes the warehouse at a time"}
 
@@ -37,7 +37,7 @@ def airflow_environment(settings: Settings, port: int) -> dict[str, str]:
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__EXECUTOR": "siyu.airflow_executor.WarmLocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",  # 32 idle workers otherwise
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
@@ -54,10 +54,10 @@ def airflow_environment(settings: Settings, port: int) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",  # a changed file: at once
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "SIYU_HOME": str(settings.root),
         "SIYU_SANDBOX_URL": settings.sandbox_url,
@@ -97,7 +97,7 @@ class LocalAirflow:
                 start_new_session=True,
             )
         self._wait_until_healthy(time.monotonic() + timeout_seconds)
-        self._end_leftover_runs()
+        self.end_runs()  # of a demo that was stopped
         for name, description in POOLS.items():
             self.api(
                 "POST",
@@ -106,8 +106,8 @@ class LocalAirflow:
                 accept=(201, 409),
             )
 
-    def _end_leftover_runs(self) -> None:
-        # of a demo that was stopped: they would hold back every new run of their DAG
+    def end_runs(self) -> None:
+        """End every run that waits or runs: it would hold back new runs of its DAG."""
         for state in ("queued", "running"):
             for run in self.api("GET", f"dags/~/dagRuns?state={state}&limit=100")["dag_runs"]:
                 path = f"dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
@@ -255,7 +255,7 @@ class LocalAirflow:
             )
 
     def _wait_until_healthy(self, deadline: float) -> None:
-        parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+        parts = ("metadatabase", "scheduler", "dag_processor")
         while True:
             try:
                 health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
@@ -277,7 +277,7 @@ class LocalAirflow:
             raise SiyuError(
                 f"Waited in vain for {what}", where=self.url, action=f"read the logs in {self.logs}"
             )
-        time.sleep(0.5)
+        time.sleep(1)  # each look costs the one API server, which the tasks need, too
 
 
 def free_port() -> int:
