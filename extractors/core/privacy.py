@@ -40,6 +40,7 @@ class Privacy:
         self.vault = vault
         self._new: dict[str, str] = {}  # clear id -> pseudonym
         self._is_waiting = False
+        self._known: dict[Personal, dict[str, str]] = {}
         # HMAC by hand from two states made once: a third of the time of hmac.digest per id
         padded = (hashlib.sha256(key).digest() if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
@@ -57,9 +58,8 @@ class Privacy:
         """Pseudonyms of a column; missing and empty ids stay missing."""
         copy_inner, copy_outer = self._inner.copy, self._outer.copy
         keep = treatment == Personal.PSEUDONYM
-        known = self._known(treatment)
-        # ids owed to the vault; others are only worth remembering
-        new = self._new if keep else known
+        known = self._known_of(treatment)
+        new = self._new if keep else {}
         result: list[str | None] = []
         add = result.append
         for clear_id in clear_ids:
@@ -77,6 +77,8 @@ class Privacy:
             add(pseudonym)
         if len(self._new) > MOST_WAITING:
             self._put_aside()
+        if not keep and len(known) < _MOST_KNOWN:
+            known.update(new)
         return result
 
     def save(self) -> int:
@@ -132,11 +134,17 @@ class Privacy:
         finally:
             connection.close()
 
-    def _known(self, treatment: Personal) -> dict[str, str]:
-        return _known(self.vault, self._key_name, treatment)
+    def _known_of(self, treatment: Personal) -> dict[str, str]:
+        if treatment not in self._known:
+            self._known[treatment] = _known(self.vault, self._key_name, treatment)
+        return self._known[treatment]
 
     def _remember(self) -> None:
-        self._known(Personal.PSEUDONYM).update(self._new)
+        if not self._known.get(Personal.PSEUDONYM):
+            self._known.pop(Personal.PSEUDONYM, None)  # perhaps of a vault that was not there yet
+        known = self._known_of(Personal.PSEUDONYM)
+        if len(known) < _MOST_KNOWN:
+            known.update(self._new)
         self._new.clear()
 
 
@@ -177,6 +185,6 @@ def _known(vault: Path, key_name: str, treatment: Personal) -> dict[str, str]:
         return {}
     identity = (str(vault), file, key_name, treatment)
     with _KNOWN_LOCK:
-        if identity not in _KNOWN or len(_KNOWN[identity]) > _MOST_KNOWN:
+        if identity not in _KNOWN or len(_KNOWN[identity]) >= _MOST_KNOWN:
             _KNOWN[identity] = {}
         return _KNOWN[identity]
