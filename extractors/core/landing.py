@@ -249,6 +249,10 @@ class _Digest:
         self._rows += table.num_rows
         while self._rows >= ROWS_PER_HASH:
             self._take(ROWS_PER_HASH)
+        if self._rows < table.num_rows:
+            # a copy of what is left: a slice would keep the whole part in memory
+            left = pa.concat_tables(self._waiting).combine_chunks()
+            self._waiting = [left.take(pa.array(np.arange(self._rows)))]
 
     def _take(self, rows: int) -> None:
         waiting = pa.concat_tables(self._waiting)

@@ -18,8 +18,11 @@ import pyarrow.compute as pc
 from extractors.core.stream import DAY
 
 # what may wait in memory before it becomes a run
-BYTES_IN_MEMORY = 16 * 2**20
-BATCH_ROWS = 8192
+BYTES_IN_MEMORY = 8 * 2**20
+# a date's rows are read back in parts of about half that size: sorting and writing copies them
+PARTS_PER_FILL = 2
+# small: a part is put together from batches of every run, each read whole
+BATCH_ROWS = 1024
 # below it, Python compares faster than the start of a vector operation takes
 FEW_ROWS = 64
 
@@ -75,9 +78,9 @@ class Runs:
         """Values of the leading column that cut a date into parts of about a run's size."""
         runs = [run for run in self._runs if day in run.bounds]
         size = sum(run.bytes * run.bounds[day][1] / run.rows for run in runs)
-        parts = int(size / BYTES_IN_MEMORY) + 1
-        if parts == 1:
+        if size <= BYTES_IN_MEMORY / PARTS_PER_FILL:
             return []
+        parts = int(size / BYTES_IN_MEMORY * PARTS_PER_FILL) + 1
         samples = pa.concat_arrays([run.samples(day) for run in runs]).unique().sort()
         at = [len(samples) * n // parts for n in range(1, parts)]
         return samples.take(pa.array(sorted(set(at) - {0}), pa.int64())).to_pylist()
