@@ -11,6 +11,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,6 +81,18 @@ class Privacy:
         if not keep and len(known) < _MOST_KNOWN:
             known.update(new)
         return result
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Save by the end of the block; many ids beside it, as SQLite lets other threads run."""
+        if not self._is_waiting:
+            yield
+            self.save()
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="vault") as beside:
+            saved = beside.submit(self.save)
+            yield
+            saved.result()
 
     def save(self) -> int:
         """Write the ids that the vault lacks, in one transaction; returns how many were new."""

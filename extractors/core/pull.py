@@ -331,8 +331,8 @@ def _pull(
         check_fields(context)
         check_units(context)
         sums = Sums(stream, context.platform_totals)
-        files = landing.write(sums.add)
-        context.privacy.save()
+        with context.privacy.saving():
+            files = landing.write(sums.add)
         context.write_quarantine()
         commit = commit_of(context, run_id, files, sums)
         manifest.add(commit)

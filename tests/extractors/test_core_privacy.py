@@ -5,6 +5,8 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from extractors.core.privacy import Privacy
 from extractors.core.stream import Personal
 from extractors.registry import all_streams
@@ -92,3 +94,21 @@ def test_what_is_remembered_of_one_key_or_treatment_is_not_taken_for_another(tmp
     other = Privacy(b"two", path)
     assert other.pseudonyms(["a"], Personal.PSEUDONYM) == [other.pseudonym("a")]
     assert other.pseudonym("a") != one.pseudonym("a")
+
+
+@pytest.mark.parametrize("most", [1, 1000])
+def test_ids_are_in_the_vault_by_the_end_of_saving_and_its_failure_is_raised(
+    tmp_path, monkeypatch, most
+):
+    monkeypatch.setattr("extractors.core.privacy.MOST_WAITING", most)
+    path = tmp_path / "ids.sqlite"
+    privacy = Privacy(b"key", path)
+    privacy.pseudonyms(["a", "b", "c"], Personal.PSEUDONYM)
+    with privacy.saving():
+        pass
+    with closing(sqlite3.connect(path)) as vault:
+        assert vault.execute("select count(*) from ids").fetchone() == (3,)
+    privacy.pseudonyms(["d", "e"], Personal.PSEUDONYM)
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(sqlite3.DatabaseError), privacy.saving():
+        pass
