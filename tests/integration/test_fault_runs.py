@@ -55,8 +55,12 @@ def served(tmp_path_factory):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Waiting costs nothing, and still is time that passes for tokens, limits and retries."""
-    waited = [0.0]
+    """Waiting costs nothing, and still is time that passes for tokens, limits and retries.
+
+    Each pull begins at its moment again: the vendors' clock stands still, and one that signs its
+    calls with the time refuses what is minutes off.
+    """
+    waited, began = [0.0], {}
 
     def sleep(_, seconds):
         waited[0] += seconds
@@ -65,7 +69,12 @@ def impatient(monkeypatch):
     monkeypatch.setattr(PullClock, "sleep", sleep)
     monkeypatch.setattr(PullClock, "wall", lambda _: time.time() + waited[0])
     now = PullClock.now
-    monkeypatch.setattr(PullClock, "now", lambda clock: now(clock) + timedelta(seconds=waited[0]))
+
+    def later(clock):
+        since = waited[0] - began.setdefault(id(clock), (clock, waited[0]))[1]
+        return now(clock) + timedelta(seconds=since)
+
+    monkeypatch.setattr(PullClock, "now", later)
 
 
 def control(handle, path, method="put", **document):
@@ -97,12 +106,13 @@ def _hashable(key):
 
 
 def pulled(settings, source, as_of, attempts):
-    """Pull until nothing fails any more, as a person or Airflow's retries would."""
+    """Pull until nothing fails any more, as Airflow's retries would; returns what still fails."""
     for _ in range(attempts):
         results = pull_all(settings, as_of=as_of, source=source)
-        if not any(result.error for result in results):
-            return True
-    return False
+        errors = [(result.stream, str(result.error)) for result in results if result.error]
+        if not errors:
+            break
+    return errors
 
 
 def hit_at_random(handle, source, seed):
@@ -141,7 +151,8 @@ def landed_through_faults(served, runs):
                 pulled(one, source, as_of, ATTEMPTS)
                 hits[source, seed] += control(handle, "faults", "get")["faults"][-1]["hits"]
                 control(handle, "faults", "delete")
-            assert pulled(one, source, as_of, 3), (source, seed, number)
+            errors = pulled(one, source, as_of, 3)
+            assert errors == [], (source, seed, number)
     clean = {source: contents(settings[source, None], source) for source in sources}
     differences = {}
     for source, seed in runs:
