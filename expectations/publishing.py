@@ -57,7 +57,7 @@ def publish(
     try:
         with FileLock(folder / ".publish.lock", timeout=600):
             _sweep(folder)
-            if reason := pinned(settings) or why_held(settings, as_of):
+            if reason := pinned(settings) or half_built(settings) or why_held(settings, as_of):
                 return _hold(settings, as_of, reason)
             on_step("checked")
             name = f"marts-{aware(as_of).astimezone(UTC).strftime(STAMP)}.duckdb"
@@ -94,6 +94,18 @@ def publish(
             "the snapshot before",
         ) from error
     return PublishResult(True, "", name)
+
+
+def half_built(settings: Settings) -> str:
+    """Why the working tables are no snapshot, in Chinese and English; empty when they are."""
+    from siyu.warehouse.builder import unfinished_build
+
+    if not (layers := unfinished_build(settings, wait_seconds=WRITER_SECONDS)):
+        return ""
+    return (
+        f"上一次构建未完成（{'、'.join(layers)}），先运行 `siyu build` · the last build did not "
+        f"finish ({', '.join(layers)}); run `siyu build` first"
+    )
 
 
 def why_held(settings: Settings, as_of: datetime) -> str:

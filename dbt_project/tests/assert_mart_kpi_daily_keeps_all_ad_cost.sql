@@ -1,23 +1,28 @@
--- days, weeks and months of a sum meet the fact over the same days
-with mart as (
+-- every day, week and month that has a value meets the fact over its days; one of which a platform
+-- is missing has none, and is no reason to hold the others
+with fact as (
     select
-        period,
-        sum(value) as total
-    from {{ ref('mart_kpi_daily') }}
-    where metric_id = 'ad_cost' and dimension = 'all'
-    group by period
-),
-
-fact as (
-    select sum(ad_cost_cny) as total
-    from {{ ref('fct_ad_performance') }}
-    where report_date < {{ as_of_date() }}
+        days.period,
+        days.period_start_date,
+        sum(performance.ad_cost_cny) as total
+    from {{ ref('fct_ad_performance') }} as performance
+    inner join {{ ref('int_business_days') }} as days
+        on performance.report_date = days.date_day
+    group by days.period, days.period_start_date
 )
 
 select
     mart.period,
-    mart.total,
+    mart.period_start_date,
+    mart.value,
     fact.total as expected
-from mart
-cross join fact
-where coalesce(mart.total, 0) is distinct from coalesce(fact.total, 0)
+from {{ ref('mart_kpi_daily') }} as mart
+left join fact
+    on
+        mart.period = fact.period
+        and mart.period_start_date = fact.period_start_date
+where
+    mart.metric_id = 'ad_cost'
+    and mart.dimension = 'all'
+    and mart.value is not null
+    and mart.value is distinct from coalesce(fact.total, 0)

@@ -15,7 +15,15 @@ from siyu.settings import Settings
 from siyu.warehouse.affected import Affected, find_affected, first_date
 from siyu.warehouse.database import connect
 from siyu.warehouse.landing import create_landing
-from siyu.warehouse.state import LayerState, code_fingerprint, read_state, write_state
+from siyu.warehouse.state import (
+    LayerState,
+    begin_build,
+    code_fingerprint,
+    end_build,
+    read_state,
+    unfinished_layers,
+    write_state,
+)
 
 # a layer is what can be built, judged and remembered on its own
 LAYERS = {
@@ -103,6 +111,8 @@ def build(
             affected = find_affected(
                 connection, manifest, commits, [states[n] for n in layers], as_of=as_of, code=code
             )
+            broken_before = unfinished_layers(connection)
+            begin_build(connection, layers)
         is_full = full_refresh or affected.is_all
         results = run_dbt(
             settings,
@@ -116,6 +126,11 @@ def build(
             )
             with connect(settings, read_only=False) as connection:
                 write_state(connection, layers, seen)
+                end_build(connection, layers)
+        else:
+            # a selection mends nothing that was broken before it
+            with connect(settings, read_only=False) as connection:
+                end_build(connection, [name for name in LAYERS if name not in broken_before])
     tests = sum(str(r.node.resource_type) == "test" for r in results)
     return BuildResult(
         models=len(results) - tests,
@@ -135,6 +150,14 @@ def last_build_at(settings: Settings) -> datetime | None:
     with connect(settings) as connection:
         states = [read_state(connection, layer) for layer in LAYERS]
     return None if None in states else min(state.as_of for state in states)
+
+
+def unfinished_build(settings: Settings, *, wait_seconds: float = 0) -> list[str]:
+    """Layers whose last build failed or was killed; their tables are of two builds."""
+    if not settings.warehouse.exists():
+        return []
+    with connect(settings, wait_seconds=wait_seconds) as connection:
+        return unfinished_layers(connection)
 
 
 @contextmanager

@@ -87,6 +87,37 @@ def write_state(
     connection.execute("commit")
 
 
+def begin_build(connection: duckdb.DuckDBPyConnection, layers: list[str]) -> None:
+    """Note that from now on the tables of these layers may be of two builds."""
+    connection.execute("create schema if not exists landing")
+    connection.execute("create table if not exists landing.unfinished_layers (layer varchar)")
+    connection.execute(
+        "insert into landing.unfinished_layers select unnest(from_json(?, '[\"varchar\"]'))",
+        [json.dumps(layers)],
+    )
+
+
+def end_build(connection: duckdb.DuckDBPyConnection, layers: list[str]) -> None:
+    """Note that these layers are whole again."""
+    connection.execute(
+        "delete from landing.unfinished_layers "
+        "where layer in (select unnest(from_json(?, '[\"varchar\"]')))",
+        [json.dumps(layers)],
+    )
+
+
+def unfinished_layers(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Layers whose last build failed or was killed: nobody may be shown them."""
+    known = connection.execute(
+        "select count(*) from duckdb_tables() "
+        "where schema_name = 'landing' and table_name = 'unfinished_layers'"
+    ).fetchone()[0]
+    if not known:
+        return []
+    found = connection.execute("select distinct layer from landing.unfinished_layers order by 1")
+    return [layer for (layer,) in found.fetchall()]
+
+
 @cache
 def _schemas() -> str:
     return "|".join(f"{s.address}:{s.kind}:{s.schema}:{s.revised_for_days}" for s in all_streams())

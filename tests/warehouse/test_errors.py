@@ -9,10 +9,13 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
+from expectations import publish
+from extractors.core.manifest import Arrival
 from siyu.cli import cli
 from siyu.errors import SiyuError, UsageError
 from siyu.settings import Settings
 from siyu.warehouse import build, connect, last_build_at, query
+from siyu.warehouse.builder import unfinished_build
 
 from .landed import FIRST, Landing, morning
 
@@ -117,6 +120,53 @@ def test_a_broken_rule_names_the_test_and_the_log(tmp_path):
     assert "_facts__models.yml" in caught.value.where
     assert "dbt.log" in caught.value.where
     assert last_build_at(settings) is None, "a failed build moves no watermark"
+
+
+def test_a_day_that_one_platform_is_missing_holds_nothing_else(tmp_path):
+    settings = Settings(home=tmp_path)
+    landing = Landing(tmp_path / "landing")
+    landing.cycle(FIRST)
+    landing.pull(
+        "juguang",
+        "campaign_report",
+        "j",
+        AS_OF,
+        {FIRST: [{"campaign_id": "c", "fee": 7}]},
+        arrivals=[Arrival(FIRST, "", measure, 7.0) for measure in ("fee", "impression", "click")],
+    )
+    landing.cycle(FIRST + timedelta(1))
+
+    build(settings, as_of=morning(FIRST + timedelta(1)))
+
+    with connect(settings) as connection:
+        newest = connection.execute(
+            "select period_start_date, value from marts.mart_kpi_daily where metric_id = 'ad_cost' "
+            "and dimension = 'all' and period = 'day' order by 1 desc limit 1"
+        ).fetchone()
+    assert newest == (FIRST + timedelta(1), None), "one platform's day is missing: nobody knows"
+
+
+def test_what_a_failed_build_left_is_not_published(tmp_path, monkeypatch):
+    settings = Settings(home=tmp_path)
+    landing = Landing(tmp_path / "landing")
+    landing.cycle(FIRST)
+
+    def fail(*arguments, **options):
+        raise SiyuError("dbt stopped")
+
+    monkeypatch.setattr("siyu.warehouse.dbt.run_dbt", fail)
+    with pytest.raises(SiyuError):
+        build(settings, as_of=AS_OF)
+    assert unfinished_build(settings) == ["facts", "marts"]
+    held = publish(settings, AS_OF)
+    assert (held.published, "siyu build" in held.reason) == (False, True)
+
+    # a part of it that succeeds afterwards leaves the rest as it is
+    monkeypatch.setattr("siyu.warehouse.dbt.run_dbt", lambda *arguments, **options: [])
+    build(settings, as_of=AS_OF, select="fct_order")
+    assert unfinished_build(settings) == ["facts", "marts"]
+    build(settings, as_of=AS_OF)
+    assert unfinished_build(settings) == []
 
 
 @pytest.fixture
