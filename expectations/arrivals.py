@@ -32,7 +32,7 @@ class History:
         not_ready: [pull, day], the source said or showed that the day is not computed yet.
         values: [series, pull, day], the absolute value known; NaN where the pull does not answer.
         rows: rows of each pull.
-        unknown_fields: [pull], fields that the contract does not know.
+        unknown_fields: of each pull, names of fields that the contract does not know.
         inputs: [pull], objects read (event streams from drops); -1 where the stream has none.
     """
 
@@ -49,7 +49,7 @@ class History:
     not_ready: np.ndarray
     values: np.ndarray
     rows: np.ndarray
-    unknown_fields: np.ndarray
+    unknown_fields: tuple[tuple[str, ...], ...]
     inputs: np.ndarray
 
     @property
@@ -169,7 +169,7 @@ def history(
         not_ready,
         values,
         np.array([c.rows for c in commits]),
-        np.array([len(c.unknown_fields) for c in commits]),
+        tuple(tuple(c.unknown_fields) for c in commits),
         np.array([len(c.inputs) if c.inputs else -1 for c in commits]),
     )
 

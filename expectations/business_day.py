@@ -10,6 +10,7 @@ from expectations.arrivals import History
 JUDGED_DAYS = 7  # the newest expected day and those before it that may still be open
 AGE_TOLERANCE_HOURS = 6.0  # a pull this much later in the day still counts as the same age
 STILL_SPAN_DAYS, STILL_DAYS, STILL_VALUE = 14, 3, 50.0
+NAMED_FIELDS = 8  # of the fields outside the contract, so many are told by name
 ALL = "*"  # the measure of the row that is about the pull as a whole
 
 
@@ -42,6 +43,7 @@ class BusinessDay:
             return row
         row["is_delivered"] = not known.not_ready[self.pull, self.index]
         row["has_content"] = not self._is_hollow()
+        row["unknown_fields"] = ", ".join(known.unknown_fields[self.pull][:NAMED_FIELDS])
         row["is_known"] = not known.unknown_fields[self.pull]
         return row
 
@@ -141,6 +143,7 @@ def empty_row(
         "has_content": True,
         "is_new": True,
         "is_known": True,
+        "unknown_fields": "",
         "is_judged": False,
         "value": math.nan,
         "expected": math.nan,

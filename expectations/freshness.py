@@ -71,6 +71,7 @@ def series_rows(
 
     Columns: key, source, account, stream, channel, measure, event_date, is_newest, the flags
     is_pulled, is_delivered, has_content, is_new, is_known (true where they do not apply),
+    unknown_fields (their names),
     is_judged (a band exists), value, expected, expected_low (NaN where they do not apply).
     The row of the pull as a whole has measure `*`; totals over channels have channel ''.
     """

@@ -79,13 +79,14 @@ class _Group:
         if not self.whole["is_pulled"]:
             return []
         failed = any(b.cause == SCHEMA_DRIFT for b in self.causes.get(self.whole["key"], ()))
+        names = self.whole["unknown_fields"]
         return [
             self._verdict(
                 "is_known",
                 family=FAMILIES[SCHEMA_DRIFT],
                 cause=SCHEMA_DRIFT if failed else "",
-                zh="出现合同外字段，已保留在 _extra" if failed else "",
-                en="fields outside the contract, kept in _extra" if failed else "",
+                zh=f"出现合同外字段，已保留在 _extra：{names}" if failed else "",
+                en=f"fields outside the contract, kept in _extra: {names}" if failed else "",
             )
         ]
 

@@ -9,13 +9,22 @@ from siyu.settings import Settings
 PLACES = ("work/dbt/target/manifest.json", "work/dbt/manifest.json")
 
 
+def is_known(settings: Settings) -> bool:
+    """Whether a build has left a manifest: without one, no name does not mean none."""
+    return _manifest(settings) is not None
+
+
 def affected_marts(settings: Settings, source: str, stream: str) -> list[str]:
     """Names of the marts downstream of a stream, sorted; empty where no build has been yet."""
-    for place in PLACES:
-        path = settings.root / place
-        if path.exists():
-            return list(_marts(str(path), path.stat().st_mtime_ns, source, stream))
-    return []
+    path = _manifest(settings)
+    if path is None:
+        return []
+    return list(_marts(str(path), path.stat().st_mtime_ns, source, stream))
+
+
+def _manifest(settings: Settings) -> Path | None:
+    paths = (settings.root / place for place in PLACES)
+    return next((path for path in paths if path.exists()), None)
 
 
 @lru_cache(maxsize=256)

@@ -195,11 +195,11 @@ def _opened(storage: "Storage", path: str, key: bytes) -> tuple[Header, IO[bytes
             where=storage.full(path),
             action="give the path that the failed pull named, relative to the landing",
         ) from None
-    first = bytes(content[: bytes(content[:BLOCK_BYTES]).index(b"\n")])
+    first = bytes(content[:BLOCK_BYTES]).partition(b"\n")[0]
     cipher, at, number = AESGCM(_cipher_key(key)), len(first) + 1, 0
     plain: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the caller's
     try:
-        header = Header.from_json(first)
+        header = _header(storage, path, first)
         while at < len(content):
             (size,) = _BLOCK.unpack(content[at : at + _BLOCK.size])
             at += _BLOCK.size
@@ -215,6 +215,17 @@ def _opened(storage: "Storage", path: str, key: bytes) -> tuple[Header, IO[bytes
             action="set SIYU_PSEUDONYM_KEY as it was when they were pulled, or restore the file",
         ) from None
     return header, plain
+
+
+def _header(storage: "Storage", path: str, first: bytes) -> Header:
+    try:
+        return Header.from_json(first)
+    except (KeyError, TypeError):  # a JSON line, and not a header: rejected rows lie here too
+        raise UsageError(
+            "These are rejected rows, not a quarantined pull",
+            where=storage.full(path),
+            action="correct the stream, then pull the window again: siyu pull --from … --to …",
+        ) from None
 
 
 def _cipher_key(key: bytes) -> bytes:

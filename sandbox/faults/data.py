@@ -61,7 +61,9 @@ def _how(fault: Fault) -> str | None:
         return "all"
     if fault.kind == "shift":
         return "late"
-    kind = STREAMS[fault.source][fault.stream].kind if fault.stream else "R"
+    # vendors also serve levels of a report that no stream reads
+    stream = STREAMS[fault.source].get(fault.stream)
+    kind = stream.kind if stream else "R"
     if fault.source == "page_events":
         if fault.kind in ("trickle", "partial"):
             return "part"

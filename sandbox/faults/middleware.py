@@ -151,6 +151,7 @@ class FaultMiddleware:
         for source in sources:
             for fault in self._state.faults_of(source, account, stream):
                 if fault.kind == "dead" and fault.is_on(self._state.now_ms):
+                    fault.hits += 1  # what is dead answers nothing right
                     self._count(fault)
                     mode = fault.params.get("mode", "refuse")
                     kinds = {"silent": "timeout", "reset": "reset"}

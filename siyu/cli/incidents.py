@@ -88,13 +88,18 @@ def _print(settings: Settings, found: list) -> None:
 
     An open one has two lines more: the newest evidence, and the marts downstream.
     """
-    from expectations.lineage import affected_marts
+    from expectations.lineage import affected_marts, is_known
     from expectations.verdict import CAUSES_ZH, scope_text
     from siyu.calendar import SHANGHAI
 
     if not found:
         click.secho("没有事故 no incident", fg="green")
         return
+    nothing = (
+        "没有集市 no mart"
+        if is_known(settings)
+        else "尚未构建，未知 · not known before the first build"
+    )
     for i in found:
         days = f"{i.first_date}" + ("" if i.first_date == i.last_date else f"…{i.last_date}")
         end = (
@@ -109,7 +114,7 @@ def _print(settings: Settings, found: list) -> None:
             fg="red" if i.is_open else None,
         )
         if i.is_open:
-            marts = ", ".join(affected_marts(settings, i.source, i.stream)) or "—"
+            marts = ", ".join(affected_marts(settings, i.source, i.stream)) or nothing
             click.echo(f"    证据 evidence {i.last_date}: {i.detail_zh or i.detail_en}")
             click.echo(f"    影响 touches: {marts}")
 

@@ -73,6 +73,17 @@ def test_marts_downstream_come_from_dbts_manifest(settings):
     ]
 
 
+def test_what_an_incident_touches_is_not_known_before_the_first_build(run, settings):
+    record(settings, DAY, verdict())
+
+    before = run("incidents", "--as-of", AS_OF).output
+    lineage(settings)
+    after = run("incidents", "--as-of", AS_OF).output
+
+    assert "影响 touches: 尚未构建，未知 · not known before the first build" in before
+    assert "影响 touches: mart_channel_roi, mart_funnel_daily" in after
+
+
 def test_gate_prints_failures_and_exits_with_1(run, settings):
     world = World(AD, seed=1030, days=24, account="20001")
     manifest = Manifest(settings.landing_address)

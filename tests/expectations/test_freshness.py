@@ -177,6 +177,11 @@ def test_an_unknown_field_is_drift_and_does_not_hide_lateness():
 
     assert found.newest(WEEKDAY) == {("", "schema_drift"), ("MOMENTS", "source_late")}
     assert len(found.incidents) == 2
+    drifts = [v for v in found.failures(WEEKDAY) if v.cause == "schema_drift"]
+    assert {v.detail_en for v in drifts} == {
+        "fields outside the contract, kept in _extra: new_metric"
+    }
+    assert all(v.detail_zh.endswith("：new_metric") for v in drifts)
 
 
 def test_a_small_channel_may_have_nothing():

@@ -195,6 +195,17 @@ def test_a_damaged_or_missing_quarantine_says_so(settings, tencent, clocks):
         Replay(storage, "_quarantine/nowhere.pages", KEY)
 
 
+def test_rejected_rows_are_no_quarantined_pull(settings, ads):
+    storage = Manifest(settings.landing_address).storage
+    path = "_quarantine/tencent_ads/adgroup/20001-run.jsonl"
+    storage.write_atomically(path, b'{"reason": "no id", "row": {"a": 1}}\n')
+    result = CliRunner().invoke(cli, ["pull", "--replay-quarantine", path])
+    assert result.exit_code == 2
+    assert "rejected rows" in result.output
+    assert "pull the window again" in result.output
+    assert storage.read(path)
+
+
 def test_a_page_that_was_never_asked_for_is_not_made_up(
     settings, ads, tencent, clocks, monkeypatch
 ):

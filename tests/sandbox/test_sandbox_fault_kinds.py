@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from ads_api import AdsApi
 from sandbox_api import moment, seconds
 
 from sandbox.app import Sandbox
@@ -251,6 +252,30 @@ def test_a_dead_account_refuses_and_the_other_lives(api, fault):
     api.at(AFTER)
     assert ad_rows(api)
     assert api.customers()
+
+
+@pytest.mark.parametrize(
+    ("source", "path"), [("juguang", "offline/account"), ("kuaishou", "account_report")]
+)
+def test_a_level_that_no_stream_reads_outlives_a_dead_fault(api, fault, source, path):
+    ads = AdsApi(api)
+    added = fault("dead", source=source)
+
+    def call(day: str = DAY) -> dict:
+        return getattr(ads, source)(path, day, day)
+
+    def listed() -> dict:
+        return next(f for f in api.get("/_sandbox/faults")["faults"] if f["id"] == added["id"])
+
+    ads.at("2026-04-06")
+    assert call("2026-04-05")["code"] == 0  # the morning of the first day still works
+    ads.at(IN_WINDOW)
+    assert call()["code"] != 0
+    assert listed()["hits"] == listed()["seen"] >= 1
+    cleared = api.http.delete(f"{api.url}/_sandbox/faults", params={"id": added["id"]})
+    assert cleared.status_code == 200
+    assert listed()["state"] == "cleared"
+    assert call()["code"] == 0
 
 
 def test_partial_shows_some_staff_rows_and_customers_and_always_the_same(api, fault):
