@@ -38,6 +38,13 @@ def days(first: date, last: date) -> list[date]:
     return [first + timedelta(n) for n in range((last - first).days + 1)]
 
 
+def moment_text(moment: datetime) -> str:
+    """A moment as users type it: Shanghai time with its offset, seconds only where there are."""
+    local = aware(moment).astimezone(SHANGHAI)
+    is_whole = not (local.second or local.microsecond)
+    return local.isoformat(timespec="minutes" if is_whole else "auto")
+
+
 def parse_date(text: str) -> date:
     """A business day written YYYY-MM-DD."""
     try:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from siyu.calendar import at, business_date, parse_date, parse_moment
+from siyu.calendar import at, business_date, moment_text, parse_date, parse_moment
 from siyu.errors import ConfigurationError, UsageError
 from siyu.settings import Settings
 
@@ -59,7 +59,7 @@ def check_partition(as_of: datetime, partition: str | None) -> None:
     if partition and parse_date(partition) > day_of(as_of):
         raise UsageError(
             f"The run is for {partition}, and the newest whole day then is {day_of(as_of)}",
-            where=f"as_of {as_of.isoformat()}",
+            where=f"as_of {moment_text(as_of)}",
             action="trigger it again once that day is over (with the sandbox: move its clock on), "
             "or leave as_of empty",
         )

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import requests
 
-from siyu.calendar import days
+from siyu.calendar import days, moment_text
 from siyu.clock import cycle_of, sandbox_now
 from siyu.cycle import CycleResult, run_cycle
 from siyu.errors import SiyuError, UsageError
@@ -83,7 +83,7 @@ def set_clock(url: str, moment: datetime) -> None:
     )
     if answer.status_code != 200:
         raise SiyuError(
-            f"The virtual clock shows {shown.isoformat()} and cannot go to {moment.isoformat()}",
+            f"The virtual clock shows {moment_text(shown)} and cannot go to {moment_text(moment)}",
             where=url,
             action="restart the sandbox at the first day, or replay from a later day",
         )

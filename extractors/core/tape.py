@@ -199,7 +199,7 @@ def _opened(storage: "Storage", path: str, key: bytes) -> tuple[Header, IO[bytes
     cipher, at, number = AESGCM(_cipher_key(key)), len(first) + 1, 0
     plain: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the caller's
     try:
-        header = _header(storage, path, first)
+        header = Header.from_json(first)
         while at < len(content):
             (size,) = _BLOCK.unpack(content[at : at + _BLOCK.size])
             at += _BLOCK.size
@@ -207,6 +207,13 @@ def _opened(storage: "Storage", path: str, key: bytes) -> tuple[Header, IO[bytes
             at += _NONCE_BYTES
             plain.write(cipher.decrypt(nonce, content[at : at + size], first + b"%d" % number))
             at, number = at + size, number + 1
+    except (KeyError, TypeError):  # a JSON line, and not a header: rejected rows lie here too
+        plain.close()
+        raise UsageError(
+            "These are rejected rows, not a quarantined pull",
+            where=storage.full(path),
+            action="correct the stream, then pull the window again: siyu pull --from … --to …",
+        ) from None
     except (InvalidTag, ValueError, struct.error):
         plain.close()
         raise SiyuError(
@@ -215,17 +222,6 @@ def _opened(storage: "Storage", path: str, key: bytes) -> tuple[Header, IO[bytes
             action="set SIYU_PSEUDONYM_KEY as it was when they were pulled, or restore the file",
         ) from None
     return header, plain
-
-
-def _header(storage: "Storage", path: str, first: bytes) -> Header:
-    try:
-        return Header.from_json(first)
-    except (KeyError, TypeError):  # a JSON line, and not a header: rejected rows lie here too
-        raise UsageError(
-            "These are rejected rows, not a quarantined pull",
-            where=storage.full(path),
-            action="correct the stream, then pull the window again: siyu pull --from … --to …",
-        ) from None
 
 
 def _cipher_key(key: bytes) -> bytes:

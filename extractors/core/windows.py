@@ -7,7 +7,7 @@ from extractors.core.history import folded
 from extractors.core.manifest import Commit, Manifest
 from extractors.core.stream import Kind, Stream
 from siyu.accounts import Account
-from siyu.calendar import at, business_date, days, parse_date
+from siyu.calendar import at, business_date, days, moment_text, parse_date
 from siyu.errors import UsageError
 
 FIRST_PULL_DAYS = 30
@@ -168,7 +168,7 @@ def check_window(
         )
     if last > newest:
         raise UsageError(
-            f"The window reaches past {newest}, the newest day there is as of {as_of.isoformat()}",
+            f"The window reaches past {newest}, the newest day there is as of {moment_text(as_of)}",
             where=where,
             action=f"end it with --to {newest} or earlier",
         )

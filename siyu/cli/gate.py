@@ -5,6 +5,7 @@ from datetime import datetime
 
 import click
 
+from siyu.calendar import moment_text
 from siyu.cli import emit, json_option, reports_errors
 from siyu.errors import UsageError
 from siyu.settings import Settings
@@ -79,7 +80,7 @@ def gate(
             )
         click.echo(
             f"{len(verdicts)} 项检查 verdicts, {len(failed)} 项未通过 failed, "
-            f"as of {moment.isoformat()}"
+            f"as of {moment_text(moment)}"
         )
         if page:
             click.echo(f"Data Docs: {page}")

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from filelock import FileLock, Timeout
 
 from extractors.core.manifest import Commit, Manifest
-from siyu.calendar import aware
+from siyu.calendar import aware, moment_text
 from siyu.errors import SiyuError, UsageError
 from siyu.settings import Settings
 from siyu.warehouse.affected import Affected, find_affected, first_date
@@ -181,11 +181,11 @@ def _seen(manifest: Manifest, as_of: datetime, facts: LayerState | None) -> list
     if not commits:
         later = manifest.commits()
         raise SiyuError(
-            f"Nothing had been pulled by {as_of.isoformat()}"
+            f"Nothing had been pulled by {moment_text(as_of)}"
             if later
             else "Nothing has landed yet",
             where=manifest.address,
-            action=f"build as of {later[0].pulled_at.isoformat()} or later"
+            action=f"build as of {moment_text(later[0].pulled_at)} or later"
             if later
             else "run `siyu pull` first",
         )
@@ -194,9 +194,9 @@ def _seen(manifest: Manifest, as_of: datetime, facts: LayerState | None) -> list
 
 def _moment_of_facts(facts: LayerState | None, as_of: datetime) -> datetime:
     if facts is None or facts.as_of > as_of:
-        known = f"as of {facts.as_of.isoformat()}" if facts else "not at all"
+        known = f"as of {moment_text(facts.as_of)}" if facts else "not at all"
         raise UsageError(
-            f"The facts are built {known}: marts as of {as_of.isoformat()} cannot stand on them",
+            f"The facts are built {known}: marts as of {moment_text(as_of)} cannot stand on them",
             action="run `siyu build --select facts --as-of …` first",
         )
     return facts.as_of

@@ -1,6 +1,7 @@
 """The command line of gates, publishing, incidents and repair; and what a repair does."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -101,6 +102,7 @@ def test_gate_prints_failures_and_exits_with_1(run, settings):
     verdicts = json.loads(failed.output)["verdicts"]
     assert {v["cause"] for v in verdicts if not v["passed"]} == {"not_pulled"}
     assert "not_pulled" in text.output
+    assert re.search(r"as of \d{4}-\d\d-\d\dT10:30\+08:00", text.output)
     assert other.exit_code == 0
 
 

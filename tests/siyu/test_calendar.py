@@ -2,7 +2,16 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from siyu.calendar import at, business_date, days, is_holiday, parse_date, parse_moment, start_of
+from siyu.calendar import (
+    at,
+    business_date,
+    days,
+    is_holiday,
+    moment_text,
+    parse_date,
+    parse_moment,
+    start_of,
+)
 from siyu.clock import cycle_of, day_of
 from siyu.errors import UsageError
 
@@ -38,6 +47,12 @@ def test_what_is_not_a_day_says_how_to_write_one(text):
 def test_what_is_not_a_moment_says_how_to_write_one():
     with pytest.raises(UsageError, match="write it like"):
         parse_moment("tomorrow at noon")
+
+
+def test_a_moment_is_shown_as_it_is_typed():
+    for text in ("2026-04-13T10:30+08:00", "2026-04-13T10:30:07+08:00"):
+        assert moment_text(parse_moment(text)) == text
+    assert moment_text(parse_moment("2026-04-13")) == "2026-04-13T10:30+08:00"
 
 
 def test_days_include_both_ends():

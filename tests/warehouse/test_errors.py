@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from expectations import publish
 from extractors.core.manifest import Arrival
+from siyu.calendar import moment_text
 from siyu.cli import cli
 from siyu.errors import SiyuError, UsageError
 from siyu.settings import Settings
@@ -33,7 +34,7 @@ def test_a_moment_before_the_first_pull_names_the_first(home):
     with pytest.raises(SiyuError, match="Nothing had been pulled by") as caught:
         build(home, as_of=AS_OF - timedelta(days=9))
 
-    assert AS_OF.isoformat() in caught.value.action
+    assert moment_text(AS_OF) in caught.value.action
 
 
 def test_marts_need_facts(home):
