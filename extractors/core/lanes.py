@@ -5,6 +5,7 @@ answer, one more is tried. Counted per process: several processes find their sha
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,8 @@ MOST = 32
 PATIENCE = 20
 # how long calls may take before another lane is opened
 OPEN_SECONDS = 0.02
+# of the time since the last lane was opened
+BUSY_SHARE = 0.8
 
 
 class Lanes:
@@ -69,7 +72,8 @@ def side_by_side(function: Callable, items: list, lanes: int) -> list:
     """Results of `function` for every item, up to `lanes` at a time; the first failure stops all.
 
     One lane is used at first, and one more is opened whenever fewer calls have come back within
-    `OPEN_SECONDS` than there are lanes: threads that hardly wait only stand in each other's way.
+    `OPEN_SECONDS` than there are lanes, and the process has had time to spare: threads that hardly
+    wait only stand in each other's way.
     """
     if lanes <= 1 or len(items) <= 1:
         return [function(item) for item in items]
@@ -109,11 +113,14 @@ class _Work:
     def open_lanes(self, lanes: int) -> None:
         """Start more threads while calls are slow, until the first one finds nothing left."""
         opened: list[threading.Thread] = []
-        seen = 0
+        seen, began, used = 0, time.monotonic(), time.process_time()
         while len(opened) < lanes - 1 and not self._driven.wait(OPEN_SECONDS):
-            if self._finished - seen <= len(opened) and not self.failures:
+            # one process computes on one processor, however many threads it has
+            busy = (time.process_time() - used) / (time.monotonic() - began)
+            if self._finished - seen <= len(opened) and busy < BUSY_SHARE and not self.failures:
                 opened.append(threading.Thread(target=self.drive, name="pull", daemon=True))
                 opened[-1].start()
+                began, used = time.monotonic(), time.process_time()
             seen = self._finished
         for thread in opened:
             thread.join()

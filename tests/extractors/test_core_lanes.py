@@ -40,6 +40,19 @@ def test_calls_that_wait_are_made_side_by_side():
     assert calls.made[:6] == [threading.current_thread()] * 6
 
 
+def test_calls_that_compute_are_not_given_more_threads_than_can_run():
+    calls = Calls()
+
+    def compute(item):
+        until = time.thread_time() + 0.03
+        while time.thread_time() < until:
+            pass
+        return calls(item)
+
+    side_by_side(compute, list(range(20)), 8)
+    assert len(set(calls.made)) <= 2
+
+
 def test_one_lane_stays_one():
     calls = Calls(wait_from=0)
     assert side_by_side(calls, [1, 2, 3, 4], 1) == [2, 4, 6, 8]
