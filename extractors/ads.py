@@ -40,17 +40,13 @@ class AdReport(Stream):
     totals: ClassVar[tuple[str, ...]]
     writes_no_value: ClassVar[bool] = True
 
-    def detail(self, pull: "PullContext", first: date, last: date) -> Answer:
-        """Every page of the detail of these days; not for streams with their own `detail_pages`."""
-        raise NotImplementedError
-
     @abstractmethod
     def account_days(self, pull: "PullContext", first: date, last: date) -> Answer:
         """The account's own total of each of these days."""
 
+    @abstractmethod
     def detail_pages(self, pull: "PullContext", first: date, last: date) -> "Iterator[Answer]":
-        """The detail in portions, each landed before the next is asked for."""
-        yield self.detail(pull, first, last)
+        """The detail of these days in portions, each landed before the next is asked for."""
 
     def extract(self, pull: "PullContext") -> None:
         """The detail of every day asked for, and the platform's totals to reconcile it with."""

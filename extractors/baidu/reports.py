@@ -10,6 +10,8 @@ from extractors.core.stream import columns
 from siyu.calendar import days
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from extractors.core.context import PullContext
 
 ROWS_PER_PAGE = 1000
@@ -48,11 +50,12 @@ class DailyReport(AdReport):
     max_window_days = 731
     known_fields = frozenset({"date", "userId", "userName", "campaignNameStatus"})
 
-    def detail(self, pull: "PullContext", first: date, last: date) -> Answer:
+    def detail_pages(self, pull: "PullContext", first: date, last: date) -> "Iterator[Answer]":
         """Every page; days of which the platform gives only a part are left for later."""
         columns_ = ("date", *self.ids, *COUNTS, *FIGURES)
         if (answer := self._whole(pull, self.report_type, columns_, first, last)) is not None:
-            return answer
+            yield answer
+            return
         rows = []
         # one bad day must not spoil the others
         for day in days(first, last):
@@ -66,7 +69,7 @@ class DailyReport(AdReport):
                 )
             else:
                 rows += part.rows
-        return Answer(rows)
+        yield Answer(rows)
 
     def account_days(self, pull: "PullContext", first: date, last: date) -> Answer:
         """The account's own report; without it there is no total, which is no zero."""

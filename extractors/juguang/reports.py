@@ -9,6 +9,8 @@ from extractors.ads import AdReport, Answer, percent
 from extractors.core.stream import columns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from extractors.core.context import PullContext
 
 ROWS_PER_PAGE = 1000
@@ -94,9 +96,9 @@ class CampaignReport(AdReport):
     max_window_days = 30
     known_fields = frozenset(NOT_LANDED)
 
-    def detail(self, pull: "PullContext", first: date, last: date) -> Answer:
+    def detail_pages(self, pull: "PullContext", first: date, last: date) -> "Iterator[Answer]":
         """Every page of the campaigns."""
-        return self._pages(pull, self.endpoint, first, last)
+        yield self._pages(pull, self.endpoint, first, last)
 
     def account_days(self, pull: "PullContext", first: date, last: date) -> Answer:
         """The account's own report."""

@@ -9,6 +9,8 @@ from extractors.ads import AdReport, Answer
 from extractors.core.stream import columns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from extractors.core.context import PullContext
 
 ROWS_PER_PAGE = 2000
@@ -77,9 +79,9 @@ class DailyReport(AdReport):
     history_days = 7
     known_fields = frozenset(NOT_LANDED)
 
-    def detail(self, pull: "PullContext", first: date, last: date) -> Answer:
+    def detail_pages(self, pull: "PullContext", first: date, last: date) -> "Iterator[Answer]":
         """Every page of this level."""
-        return self._pages(pull, self.endpoint, first, last)
+        yield self._pages(pull, self.endpoint, first, last)
 
     def account_days(self, pull: "PullContext", first: date, last: date) -> Answer:
         """The account's own report."""

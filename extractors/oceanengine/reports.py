@@ -9,6 +9,8 @@ from extractors.ads import AdReport, Answer
 from extractors.core.stream import columns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from extractors.core.context import PullContext
 
 SOURCE = "oceanengine"
@@ -50,15 +52,16 @@ class CustomReport(AdReport):
     earliest = date(2016, 10, 26)
     known_fields = frozenset({DAY_DIMENSION})
 
-    def detail(self, pull: "PullContext", first: date, last: date) -> Answer:
+    def detail_pages(self, pull: "PullContext", first: date, last: date) -> "Iterator[Answer]":
         """The report by its dimensions; as a file for accounts marked `large`."""
         config = self._config(pull)
         question = self._question(self.dimensions, self._usable(pull, config), first, last)
         if pull.account.options.get("large"):
             from extractors.oceanengine.async_report import read
 
-            return read(pull, question, {e["name"]: e["field"] for e in _entries(config)})
-        return self._pages(pull, question)
+            yield read(pull, question, {e["name"]: e["field"] for e in _entries(config)})
+            return
+        yield self._pages(pull, question)
 
     def account_days(self, pull: "PullContext", first: date, last: date) -> Answer:
         """The same report by day alone: the account's own total."""

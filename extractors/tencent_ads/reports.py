@@ -169,12 +169,12 @@ class HourlyReport(ByClock):
     max_window_days = 90
     history_days = 90
 
-    def detail(self, pull: "PullContext", first: date, last: date) -> Answer:
+    def detail_pages(self, pull: "PullContext", first: date, last: date) -> "Iterator[Answer]":
         """One call a day: a range of days is refused."""
         asked = [day for day in pull.dates if first <= day <= last]
         answers = pull.map(lambda day: self._hours(pull, day), asked, HOURS_LANES)
         expected = [answer.expected for answer in answers]
-        return Answer(
+        yield Answer(
             [row for answer in answers for row in answer.rows],
             None if None in expected else sum(expected),
         )
